@@ -36,9 +36,9 @@ type Kind uint8
 const (
 	// Plain results mean what the function's own text says.
 	Plain Kind = iota
-	// Value functions end in (buf, cap) and return the full length. They write only if it is <= cap.
+	// Value functions take (buf, cap) and return the full length. They write only if it is <= cap.
 	Value
-	// Stream functions end in (buf, cap) and return how much they wrote, at most cap, 0 at the end.
+	// Stream functions take (buf, cap) and return how much they wrote, at most cap, 0 at the end.
 	Stream
 )
 
