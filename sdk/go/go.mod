@@ -1,0 +1,3 @@
+module github.com/dashhost/dashhost/sdk/go
+
+go 1.24
