@@ -1,0 +1,67 @@
+# dashhost: everything that is checked is a target here; .ci/run calls the same ones.
+
+GO              ?= go
+STATICCHECK     := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOLANGCI        := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+N               ?= 200
+FUZZTIME        ?= 10s
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race integration nested guests guests-check cross vet lint bench crash fuzz soak generate cover
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/dashhost
+	$(GO) build -o bin/ ./cmd/dashhost
+
+test: ## the root module's tests: what README promises
+	$(GO) test ./...
+	@echo "left for make integration: nested modules (sdk, examples), rebuilt guests, other platforms, race detector, linters, fuzzing, $(N) kills"
+
+race: ## the tests of everything that runs concurrently, under the race detector
+	$(GO) test -race ./abi/... ./guest/... ./checkpoint/... ./host/... ./internal/...
+
+integration: vet lint race nested guests-check cross fuzz crash ## everything that go test ./... does not cover
+
+nested: ## test the modules that go test ./... stops at (internal/lint/modules.txt)
+	scripts/nested.sh
+
+guests: ## rebuild the committed wasm of the examples and tests, with its digests
+	scripts/guests.sh
+
+guests-check: ## rebuild the guests elsewhere and compare with what is committed
+	scripts/guests.sh check
+
+cross: ## build and vet for linux, darwin, windows on amd64 and arm64
+	scripts/cross.sh
+
+vet: ## gofmt, go vet, go.mod tidy, staticcheck
+	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) mod tidy -diff
+	$(GO) run $(STATICCHECK) ./...
+
+lint: ## golangci-lint, pinned (the first run builds it: about 4 minutes)
+	$(GO) run $(GOLANGCI) run
+
+bench: ## benchmarks, each beside a yardstick of the same run
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+crash: ## kill -9 a running host N times at random moments; each time resume and check (N=200)
+	DASHHOST_CRASHES=$(N) $(GO) test -count=1 -timeout 60m -run '^TestCrashLoop$$' -v ./host
+
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
+
+soak: ## the long forms: 10,000 kills, 10 minutes of each fuzz target
+	$(MAKE) crash N=10000
+	$(MAKE) fuzz FUZZTIME=10m
+
+generate: ## run go generate; git diff then shows what was out of date
+	$(GO) generate ./...
+
+cover: ## test coverage by function, total last
+	$(GO) test -coverprofile=cover.out -coverpkg=./... ./...
+	$(GO) tool cover -func=cover.out
