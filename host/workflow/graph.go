@@ -1,64 +1,103 @@
 package workflow
 
-import "time"
-
-// Start and End are the names that edges use for where a run begins and where a branch ends.
+// Start and End are the names that edges use for where a run begins and where
+// a branch ends. No node may be called so.
 const (
 	Start = "START"
 	End   = "END"
 )
 
-// Pos is a place in a manifest.
-type Pos struct {
-	File      string
-	Line, Col int // from 1; 0 = unknown
-}
-
-// Graph is a validated manifest. It is immutable and safe for concurrent use.
+// Graph is a validated manifest: every name in it resolves, every default is
+// filled in. It is immutable and safe for concurrent use; its slices and
+// pointers belong to it and must not be changed.
 type Graph struct {
-	Name     string
-	File     string // as given to Load, for messages
-	Dir      string // folder that paths in the manifest are relative to
-	Input    Binding
-	Output   Binding
-	Channels []*Channel // in manifest order
-	Modules  []*Module  // in manifest order
-	Nodes    []*Node    // in manifest order
-	Edges    []*Edge    // in manifest order
-	// Interrupts, Secrets and other parts of later versions are parsed and validated; Unsupported names their use.
+	Name       string // "workflow" when the manifest has none
+	File       string // as given to Load, for messages
+	Dir        string // folder that paths in the manifest are relative to
+	Input      Binding
+	Output     Binding
+	Channels   []*Channel // in manifest order
+	Modules    []*Module  // in manifest order
+	Nodes      []*Node    // in manifest order
+	Edges      []*Edge    // in manifest order
 	Interrupts []*Interrupt
+	Secrets    []*Secret
 	Run        RunLimits
 	Store      Store
 	Stream     Stream
+
+	index       index
+	canonical   []byte
+	unsupported []Fault
 }
 
-// Binding says how --input and stdout meet the channels. Channel "" = an object of channels.
+// index finds the parts of a graph by name.
+type index struct {
+	channels map[string]*Channel
+	modules  map[string]*Module
+	nodes    map[string]*Node
+}
+
+// Node returns the node of that name, nil if there is none.
+func (g *Graph) Node(name string) *Node { return g.index.nodes[name] }
+
+// Channel returns the channel of that name, nil if there is none.
+func (g *Graph) Channel(name string) *Channel { return g.index.channels[name] }
+
+// Module returns the module of that name, nil if there is none.
+func (g *Graph) Module(name string) *Module { return g.index.modules[name] }
+
+// Unsupported lists the uses of fields that are valid but belong to a later
+// version, each with its place and the words "not in this version". Such a
+// graph can be validated and drawn, not run.
+func (g *Graph) Unsupported() []Fault { return g.unsupported }
+
+// Binding says how --input and stdout meet the channels. Channel "" = an
+// object with a member per channel.
 type Binding struct {
 	Channel string
 	Text    bool   // as: text; else JSON
-	Default string // file, relative to the manifest; input only
+	Default string // file to read when there is no --input, relative to Dir; input only
 	Pos     Pos
 }
 
-// Reducer is how several writes of a superstep, and the value before it, become one value.
+// Reducer is how several writes of a superstep, and the value before it,
+// become one value.
 type Reducer string
 
+// The reducers.
 const (
-	ReduceValue  Reducer = "value"
-	ReduceFirst  Reducer = "first"
-	ReduceAppend Reducer = "append"
-	ReduceUnion  Reducer = "union"
-	ReduceMerge  Reducer = "merge"
-	ReduceAdd    Reducer = "add"
-	ReduceMax    Reducer = "max"
-	ReduceMin    Reducer = "min"
+	ReduceValue  Reducer = "value"  // the last write; two writers in one superstep are an error
+	ReduceFirst  Reducer = "first"  // the first write stays
+	ReduceAppend Reducer = "append" // arrays, one after the other
+	ReduceUnion  Reducer = "union"  // arrays, equal elements once
+	ReduceMerge  Reducer = "merge"  // objects, top level, a later key wins
+	ReduceAdd    Reducer = "add"    // numbers
+	ReduceMax    Reducer = "max"    // numbers
+	ReduceMin    Reducer = "min"    // numbers
 )
+
+// Zero is the JSON value that a condition sees in a channel that was never
+// written: [] for append and union, {} for merge, 0 for add, else null.
+func (r Reducer) Zero() string {
+	switch r {
+	case ReduceAppend, ReduceUnion:
+		return "[]"
+	case ReduceMerge:
+		return "{}"
+	case ReduceAdd:
+		return "0"
+	default:
+		return "null"
+	}
+}
 
 // ChannelKind is the life of a channel's value.
 type ChannelKind string
 
+// The kinds of channel.
 const (
-	Plain     ChannelKind = "plain"
+	Plain     ChannelKind = "plain"     // stays until it is written again
 	Ephemeral ChannelKind = "ephemeral" // lives one step
 	Barrier   ChannelKind = "barrier"   // set when all Writers wrote, then clears
 )
@@ -76,144 +115,60 @@ type Channel struct {
 // Module is one wasm file.
 type Module struct {
 	Name    string
-	Path    string // as written in the manifest
-	File    string // resolved; "" when the bytes come from a store
-	SHA256  string // hex; from the manifest, or computed at load
+	Path    string // as written in the manifest; "" when only SHA256 is given
+	File    string // Path resolved against Dir; "" when the bytes come from a store
+	SHA256  string // hex; computed when the bytes were inspected, else from the manifest, else ""
 	Kind    string // node | wasi | extism
 	Trusted bool
-	Build   *Build
+	Bounds  Bounds
+	Build   *Build // nil = not said
 	Pos     Pos
 }
 
-// Build is how `dashhost build` makes a module.
+// Bounds are the static limits a module is held to before it is compiled;
+// zero = the default of package guest.
+type Bounds struct {
+	Function    int64 // bytes of one function body
+	Blocks      int64 // control blocks of one function
+	BlockLocals int64 // control blocks x (locals + 1) of one function
+	Nesting     int64 // control blocks open at once
+	Targets     int64 // br_table targets of the module
+}
+
+// Build is how `dashhost build` makes a module. Dir is relative to the manifest.
 type Build struct{ Lang, Dir string }
-
-// Node is one vertex.
-type Node struct {
-	Name       string
-	Index      int     // position in the manifest: the order of tasks
-	Module     *Module // nil for a native node
-	Native     string  // name of the Go function of an embedding program
-	Reads      []string
-	Writes     []string
-	RawIn      string // raw: {in:, out:}; "" = JSON object
-	RawOut     string
-	Each       *Each
-	Config     []byte // JSON, nil = none
-	Limits     Limits // resolved with the manifest's defaults
-	Retry      Retry
-	OnError    string // node that gets the error as item; "" = the run fails
-	Policy     string // fresh | reuse | reset; "" = default
-	ReuseMax   int
-	Defer      bool
-	Interrupts bool
-	Durable    bool   // durable: calls
-	Grants     Grants
-	Pos        Pos
-}
-
-// Each makes one task per element (or batch of elements) of a list channel.
-type Each struct {
-	Over  string
-	Batch int // 0 = one element a task, item is the element; n > 0: item is an array of up to n
-}
-
-// Limits of one node; zero = the default of package guest.
-type Limits struct {
-	Module, Memory, Input, Output, Stack, Log int64 // bytes
-	Table                                     int64 // elements
-	Fuel, StartFuel                           uint64
-	Deadline, StartDeadline                   time.Duration
-	Places                                    map[string]Pos // field -> where it stands or would stand, for "raise it here"
-}
-
-// Retry of one node.
-type Retry struct {
-	Attempts int // total, >= 1
-	Initial  time.Duration
-	Factor   float64
-	Max      time.Duration
-	Jitter   float64 // 0..1
-	On       []string // error codes; empty = the retryable ones
-}
-
-// Grants a node holds. Nil fields are not granted.
-type Grants struct {
-	Clock, Random, Checkpoint bool
-	Args                      []string
-	Env                       map[string]string
-	KV                        *KVGrant
-	HTTP                      *HTTPGrant
-	Telemetry                 *TelemetryGrant
-}
-
-type KVGrant struct {
-	Scope    string // thread | workflow | shared name
-	MaxBytes int64
-}
-type HTTPGrant struct {
-	Allow    []string
-	Methods  []string
-	MaxBytes int64
-	Rate     string
-}
-type TelemetryGrant struct {
-	Names []string
-	Rate  string
-}
 
 // Edge leads from nodes to nodes. Exactly one of To, When, Route is set.
 type Edge struct {
 	From  []string // several: waits for all (join); may be START (alone)
-	To    []string
+	To    []string // nodes, or END alone
 	When  []Branch
-	Route []string // the node itself chooses among these with route_to or route_send
+	Route []string // the node itself chooses among these with route_to or route_send; may hold END
 	Pos   Pos
 }
 
-// Branch of a conditional edge: the first whose condition holds is taken. No branch holds: the step fails with code no_route; say {to: END}.
+// Branch of a conditional edge: the first whose condition holds is taken. If
+// none holds the step fails; a last branch {to: END} says that this is fine.
 type Branch struct {
 	If  *Condition // nil = else, last only
-	To  []string
+	To  []string   // nodes, or END alone
 	Pos Pos
 }
 
-// Interrupt stops before or after nodes (release issue).
+// Interrupt stops a run before or after nodes until somebody answers. Of a
+// later version.
 type Interrupt struct {
 	Before, After []string
-	If            *Condition
-	Answer        string
+	If            *Condition // nil = always
+	Answer        string     // channel that the answer is written to; "" = none
 	Pos           Pos
 }
 
-// RunLimits are the budgets of one run.
-type RunLimits struct {
-	MaxSteps   int   // default 1000
-	MaxTasks   int   // tasks of one superstep, default 10000
-	Parallel   int   // tasks at once, default GOMAXPROCS
-	StateBytes int64 // default 1 GiB
-	WallTime   time.Duration
-	Fuel       uint64
-	Places     map[string]Pos
-}
-
-// Store says where checkpoints go.
-type Store struct {
-	URL        string // "" = default
-	Durability string // sync | exit | max_delay
-	MaxDelay   time.Duration
-	KeepLast   int
-	KeepFor    time.Duration
-	Pos        Pos
-}
-
-// Stream says where events go.
-type Stream struct {
-	URL      string
-	Queue    int
-	Overflow string
-	BlockFor time.Duration
-	Rate     string
-	Burst    int
-	Pos      Pos
+// Secret is a value that nodes may use and that never reaches state, events or
+// records. Exactly one of Env and File is set. Of a later version.
+type Secret struct {
+	Name string
+	Env  string // environment variable
+	File string // relative to Dir
+	Pos  Pos
 }
