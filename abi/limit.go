@@ -56,7 +56,7 @@ func Limits() []Limit {
 		{"input", "limits.input", DefaultInput, "bytes", Refuses, "input of one task"},
 		{"output", "limits.output", DefaultOutput, "bytes", EndsCall, "output of one task"},
 		{"sent", "limits.output", DefaultOutput, "bytes", TooBig, "inputs given to route_send in one call, together"},
-		{"argument", "", DefaultArgument, "bytes", TooBig, "one argument of a host function, except output_write's"},
+		{"argument", "limits.arg", DefaultArgument, "bytes", TooBig, "one argument or result of a host function, but not the input and the output"},
 		{"failure", "", MaxFailure, "bytes", TooBig, "argument of fail"},
 		{"retry", "", int64(MaxRetry / time.Microsecond), "us", TooBig, "retry_us of fail"},
 		{"stack", "limits.stack", DefaultStack, "bytes", EndsCall, "call stack"},
@@ -65,9 +65,9 @@ func Limits() []Limit {
 		{"deadline", "limits.deadline", int64(DefaultDeadline / time.Microsecond), "us", EndsCall, "time of one call"},
 		{"start_deadline", "limits.start_deadline", int64(DefaultStartDeadline / time.Microsecond), "us", EndsCall, "time of the start phase"},
 		{"log", "limits.log", DefaultLog, "bytes", CutsLog, "log messages and lines of one call, together"},
-		{"effects", "", DefaultEffects, "", TooMany, "effects of one kind in one call"},
+		{"effects", "limits.effects", DefaultEffects, "", TooMany, "effects of one kind in one call"},
 		{"sends", "", DefaultSends, "", TooMany, "route_send in one call"},
 		{"kv", "grants.kv.max_bytes", DefaultKV, "bytes", TooBig, "keys and values of one scope"},
-		{"handles", "", DefaultHandles, "", TooMany, "responses open at once"},
+		{"handles", "limits.handles", DefaultHandles, "", TooMany, "responses open at once"},
 	}
 }
