@@ -57,6 +57,8 @@ func TestExportedNamesDocumented(t *testing.T) { report(t, Exported(repository(t
 
 func TestShape(t *testing.T) { report(t, Shape(repository(t))) }
 
+func TestGlobalsDoNotChange(t *testing.T) { report(t, Globals(repository(t))) }
+
 func TestText(t *testing.T) { report(t, Text(repository(t))) }
 
 func TestLinks(t *testing.T) { report(t, Links(repository(t))) }

@@ -141,6 +141,17 @@ func TestShapeRule(t *testing.T) {
 	expect(t, Shape(load(t, map[string]string{"util/a.go": "package util\n"})), "says nothing")
 }
 
+func TestGlobalsRule(t *testing.T) {
+	const vars = "package a\n\nvar n int\n\nvar m = map[int]int{1: 1}\n"
+	keep := "package a\n\nfunc f(n int) { n = 1; m := []int{0}; m[0]++ }\n"
+	expect(t, Globals(load(t, map[string]string{"a/a.go": vars, "a/b.go": keep, "a/b_test.go": "package a\n\nfunc g() { n = 1 }\n"})))
+	for _, change := range []string{"n = 1", "n++", "m[2] = 2", "delete(m, 1)", "clear(m)", "x, n := 1, 2; m[x], n = n, x"} {
+		expect(t, Globals(load(t, map[string]string{"a/a.go": vars, "a/b.go": "package a\n\nfunc f() { " + change + " }\n"})), "a/b.go:3", "changes")
+		expect(t, Globals(load(t, map[string]string{"a/a.go": vars + "\nfunc f() { " + change + " }\n"})), "a/a.go:7", "changes")
+	}
+	expect(t, Globals(load(t, map[string]string{"sdk/go.mod": "module example.com/sdk\n", "sdk/a.go": vars + "\nfunc f() { n = 1 }\n"})))
+}
+
 func TestTextRule(t *testing.T) {
 	good := map[string]string{"a/a.go": "package a\n\n// see https://example.org/work/root and ${DIR}/tmp, not a place\n"}
 	expect(t, Text(load(t, good)))

@@ -127,7 +127,7 @@ func (t *Tree) addGoFile(name string) error {
 	if err != nil {
 		return err
 	}
-	file, err := parser.ParseFile(t.Fset, name, src, parser.ParseComments|parser.SkipObjectResolution)
+	file, err := parser.ParseFile(t.Fset, name, src, parser.ParseComments)
 	if err != nil {
 		return err
 	}
@@ -145,16 +145,22 @@ func (t *Tree) addGoFile(name string) error {
 	return nil
 }
 
-// importPath joins the folder to the module of the nearest go.mod above it.
-func (t *Tree) importPath(dir string) string {
+// moduleOf is the folder of the nearest go.mod at or above dir, "." if there is none.
+func (t *Tree) moduleOf(dir string) string {
 	for at := dir; ; at = path.Dir(at) {
-		if mod, ok := t.Modules[at]; ok {
-			return path.Join(mod, strings.TrimPrefix(strings.TrimPrefix(dir, at), "/"))
-		}
-		if at == "." {
-			return dir
+		if _, ok := t.Modules[at]; ok || at == "." {
+			return at
 		}
 	}
+}
+
+// importPath joins the folder to the path of its module.
+func (t *Tree) importPath(dir string) string {
+	at := t.moduleOf(dir)
+	if at == "." {
+		return path.Join(t.Modules[at], dir)
+	}
+	return path.Join(t.Modules[at], strings.TrimPrefix(dir, at))
 }
 
 // dirOf is the folder of an import path, if it lies in this repository.
