@@ -1,0 +1,225 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/dashhost/dashhost/checkpoint/driver"
+)
+
+// Snapshot is what a claim's holder starts from.
+type Snapshot struct {
+	Head  *Record // newest step of the namespace, nil if there is none
+	State State   // at Head
+	// Tail is what was appended after Head, oldest first: the namespace's own records, and claims, releases and cancels of the
+	// thread. Claims and releases tell how often a process died over this head.
+	Tail []*Record
+}
+
+// Load reads the head of a namespace, its state and what came after.
+func (c *Claim) Load(ctx context.Context, namespace string) (*Snapshot, error) {
+	if err := checkName("namespace", namespace, MaxNamespace); err != nil {
+		return nil, err
+	}
+	snap := &Snapshot{}
+	from := uint64(0)
+	at, err := c.s.stateAt(ctx, c.thread, namespace, "")
+	switch {
+	case err == nil:
+		snap.Head, snap.State, from = at.step, at.state, at.step.Seq+1
+		c.mu.Lock()
+		if c.heads[namespace] == at.step.ID && c.deltas[namespace] == nil {
+			c.deltas[namespace] = &deltas{size: at.cost.size, snapshot: at.cost.snapshot}
+		}
+		c.mu.Unlock()
+	case !errors.Is(err, ErrNotFound):
+		return nil, err
+	}
+	q := driver.Query{Namespace: namespace, From: from}
+	for r, err := range c.s.read(ctx, c.thread, q) {
+		if err != nil {
+			return nil, err
+		}
+		if r.Kind != KindSnapshot {
+			snap.Tail = append(snap.Tail, r)
+		}
+	}
+	return snap, nil
+}
+
+// State returns a step of a thread and the state at it. id is a whole id, the beginning of exactly one, or "" for the newest.
+//
+// ErrNotFound: no such thread or step; *InvalidError: several ids begin so. On a damaged thread, id "" gives the newest complete
+// step together with a *DamageError: both results are set.
+func (s *Store) State(ctx context.Context, thread, namespace, id string) (*Record, State, error) {
+	t, err := s.reading(ctx, thread, namespace, id)
+	if err != nil {
+		return nil, State{}, err
+	}
+	if id != "" {
+		if id, err = s.complete(ctx, thread, namespace, id); err != nil {
+			return nil, State{}, err
+		}
+	} else if t.Damage != nil {
+		return s.newestComplete(ctx, t, namespace)
+	}
+	at, err := s.stateAt(ctx, thread, namespace, id)
+	if err != nil {
+		return nil, State{}, err
+	}
+	return at.step, at.state, nil
+}
+
+func (s *Store) reading(ctx context.Context, thread, namespace, id string) (*driver.Thread, error) {
+	if err := checkThread(thread); err != nil {
+		return nil, err
+	}
+	if err := checkName("namespace", namespace, MaxNamespace); err != nil {
+		return nil, err
+	}
+	if err := checkName("id", id, MaxID); err != nil {
+		return nil, err
+	}
+	return s.thread(ctx, thread)
+}
+
+// complete finds the only id that begins with prefix, or is it.
+func (s *Store) complete(ctx context.Context, thread, ns, prefix string) (string, error) {
+	found := ""
+	for r, err := range s.d.Read(ctx, thread, driver.Query{Namespace: ns, Kinds: driver.Kinds(KindStep), Reverse: true}) {
+		if errors.Is(err, ErrDamaged) {
+			continue
+		}
+		if err != nil {
+			return "", s.appendError(thread, err)
+		}
+		if r.ID == prefix {
+			return prefix, nil
+		}
+		if strings.HasPrefix(r.ID, prefix) {
+			if found != "" {
+				return "", &InvalidError{Field: fmt.Sprintf("thread %q: id %q", thread, prefix), Reason: "several ids begin so: " + r.ID + ", " + found}
+			}
+			found = r.ID
+		}
+	}
+	if found == "" {
+		return "", fmt.Errorf("thread %q: step %q: %w", thread, prefix, ErrNotFound)
+	}
+	return found, nil
+}
+
+// Records yields everything of a thread's present generation, oldest first, all kinds and namespaces. A record that cannot be
+// read yields a *DamageError, and the iteration goes on after it.
+func (s *Store) Records(ctx context.Context, thread string) iter.Seq2[*Record, error] {
+	return func(yield func(*Record, error) bool) {
+		if _, err := s.reading(ctx, thread, "", ""); err != nil {
+			yield(nil, err)
+			return
+		}
+		s.read(ctx, thread, driver.Query{AllNamespaces: true})(yield)
+	}
+}
+
+// read opens the records that q selects.
+func (s *Store) read(ctx context.Context, thread string, q driver.Query) iter.Seq2[*Record, error] {
+	return func(yield func(*Record, error) bool) {
+		for d, err := range s.d.Read(ctx, thread, q) {
+			var r *Record
+			if err == nil {
+				r, err = s.fromDriver(thread, d)
+			} else {
+				err = s.appendError(thread, err)
+			}
+			if !yield(r, err) {
+				return
+			}
+			if err != nil && !errors.Is(err, ErrDamaged) {
+				return
+			}
+		}
+	}
+}
+
+// position is a step, the state at it, and what it cost to read.
+type position struct {
+	step  *Record
+	state State
+	cost  deltas
+}
+
+// stateAt folds the chain that ends in step id, or in the head for "". It walks from the newest record back: the chain ends at a
+// snapshot of a step that it needs, or at a step without a parent.
+func (s *Store) stateAt(ctx context.Context, thread, ns, id string) (*position, error) {
+	var at position
+	var chain []*Record // newest first
+	var bad error
+	want, whole := id, false
+	q := driver.Query{Namespace: ns, Kinds: driver.Kinds(KindStep, KindSnapshot), Reverse: true}
+	for d, err := range s.d.Read(ctx, thread, q) {
+		if err != nil {
+			if err = s.appendError(thread, err); !errors.Is(err, ErrDamaged) {
+				return nil, err
+			}
+			bad = err
+			continue
+		}
+		if d.Kind == KindSnapshot && (whole || want == "" || d.ID != want) || d.Kind == KindStep && want != "" && d.ID != want {
+			continue
+		}
+		r, err := s.fromDriver(thread, d)
+		if err != nil {
+			bad = err
+			continue
+		}
+		if d.Kind == KindSnapshot {
+			at.cost.snapshot, whole = d.Size, true
+			chain = append(chain, r)
+			if at.step != nil {
+				break
+			}
+			continue // the step itself is further back
+		}
+		if at.step == nil {
+			at.step = r
+		}
+		if whole {
+			break
+		}
+		at.cost.size += d.Size
+		chain, want = append(chain, r), r.Parent
+		if whole = want == ""; whole {
+			break
+		}
+	}
+	if at.step == nil && bad == nil {
+		return nil, fmt.Errorf("thread %q: namespace %q: step %q: %w", thread, ns, id, ErrNotFound)
+	}
+	if at.step == nil || !whole {
+		return nil, s.broken(ctx, thread, ns, want, bad)
+	}
+	slices.Reverse(chain)
+	for _, r := range chain {
+		if err := at.state.fold(r.Ops); err != nil {
+			return nil, &DamageError{Thread: thread, Reason: fmt.Sprintf("record %d does not fold: %v", r.Seq, err)}
+		}
+	}
+	return &at, nil
+}
+
+// broken is the error for a chain whose step want cannot be read.
+func (s *Store) broken(ctx context.Context, thread, ns, want string, bad error) error {
+	e := &DamageError{Thread: thread, Reason: fmt.Sprintf("namespace %q: step %q is missing", ns, want)}
+	if errors.As(bad, &e) {
+		e.Lost = fmt.Sprintf("namespace %q: step %q is not readable", ns, want)
+		return e
+	}
+	if t, err := s.d.Thread(ctx, thread); err == nil && t.Damage != nil {
+		return damage(thread, t.Damage, e.Reason)
+	}
+	return e
+}
