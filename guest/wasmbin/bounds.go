@@ -1,0 +1,74 @@
+package wasmbin
+
+// Bounds is how much a module may have of each thing. The zero value of a field is its default. Every claim of a
+// module is compared with its bound, and with the bytes that are left, before memory is taken for it.
+//
+// The bounds per function exist because a compiler's time and memory are not linear in the size of a body: 27 KB
+// can keep it busy for many seconds. They are static: what they bound is counted, nothing is run.
+type Bounds struct {
+	Types         uint32 // function types; 20,000
+	Params        uint32 // parameters of one function type; 1,000
+	Results       uint32 // results of one function type; 1,000
+	TypeValues    uint32 // parameters and results of all types; 500,000
+	Imports       uint32 // 10,000
+	Exports       uint32 // 10,000
+	Functions     uint32 // imported and defined; 200,000
+	Tables        uint32 // imported and defined; 100
+	TableElements uint32 // minimum sizes of all tables together; 1,000,000
+	Globals       uint32 // imported and defined; 20,000
+	Tags          uint32 // imported and defined; 1,000
+	Elements      uint32 // element segments; 10,000
+	ElementItems  uint32 // items of all element segments; 1,000,000
+	Data          uint32 // data segments; 100,000
+	Custom        uint32 // custom sections; 1,000
+	NameLength    uint32 // bytes of one name of an import, export or custom section; 16,384. Longer names of the name section are cut
+	NameBytes     uint32 // bytes of names kept from the name section, the rest is dropped; 4 MiB
+
+	BodyBytes   uint32 // bytes of the body of one function; 1 MiB
+	Locals      uint32 // parameters and locals of one function; 50,000
+	LocalsTotal uint32 // locals of all functions; 4,000,000
+	Nesting     uint32 // blocks open at one place; 1,000
+	Blocks      uint32 // blocks of one function; 20,000
+	BlockLocals uint32 // blocks of one function x (its parameters and locals + 1); 2,000,000
+	BrTargets   uint32 // targets of all br_table of one function; 100,000
+	Values      uint32 // values that the blocks, branches, returns and calls of one function take and give; 4,000,000
+}
+
+// WithDefaults returns b with every zero field replaced by its default.
+func (b Bounds) WithDefaults() Bounds {
+	for _, f := range []struct {
+		field *uint32
+		value uint32
+	}{
+		{&b.Types, 20_000},
+		{&b.Params, 1_000},
+		{&b.Results, 1_000},
+		{&b.TypeValues, 500_000},
+		{&b.Imports, 10_000},
+		{&b.Exports, 10_000},
+		{&b.Functions, 200_000},
+		{&b.Tables, 100},
+		{&b.TableElements, 1_000_000},
+		{&b.Globals, 20_000},
+		{&b.Tags, 1_000},
+		{&b.Elements, 10_000},
+		{&b.ElementItems, 1_000_000},
+		{&b.Data, 100_000},
+		{&b.Custom, 1_000},
+		{&b.NameLength, 16_384},
+		{&b.NameBytes, 4 << 20},
+		{&b.BodyBytes, 1 << 20},
+		{&b.Locals, 50_000},
+		{&b.LocalsTotal, 4_000_000},
+		{&b.Nesting, 1_000},
+		{&b.Blocks, 20_000},
+		{&b.BlockLocals, 2_000_000},
+		{&b.BrTargets, 100_000},
+		{&b.Values, 4_000_000},
+	} {
+		if *f.field == 0 {
+			*f.field = f.value
+		}
+	}
+	return b
+}
