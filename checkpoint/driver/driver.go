@@ -23,7 +23,7 @@ type Driver interface {
 	// A Step whose id is the head already was appended before: that is success, and nothing is written.
 	// Without records it only compares, and the Commit waits for everything that was written before.
 	Append(ctx context.Context, thread string, e Expect, recs []*Record) (*Commit, error)
-	// Read yields records of the thread's present generation. The records belong to the caller.
+	// Read yields records of the thread's present generation. They stay valid, and must not be changed.
 	// A record that cannot be read yields *Damage and the iteration goes on with the next one.
 	Read(ctx context.Context, thread string, q Query) iter.Seq2[*Record, error]
 	// Thread says what is known of one thread. ErrNotFound if it has never had a record.

@@ -1,0 +1,103 @@
+package table
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/dashhost/dashhost/checkpoint/driver"
+)
+
+// Select returns the places of the records that q asks for, in its order. The slice belongs to the caller.
+func (th *Thread) Select(q driver.Query) []Ref {
+	ns := -1
+	if !q.AllNamespaces {
+		ns = slices.Index(th.Namespaces, q.Namespace)
+	}
+	from, _ := slices.BinarySearchFunc(th.Refs, q.From, bySeq)
+	to := len(th.Refs)
+	if q.To > 0 {
+		to, _ = slices.BinarySearchFunc(th.Refs, q.To+1, bySeq)
+	}
+	var out []Ref
+	for _, r := range th.Refs[from:max(from, to)] {
+		whole := driver.ThreadKinds.Has(r.Kind)
+		if (q.Kinds == 0 || q.Kinds.Has(r.Kind)) && (q.AllNamespaces || whole || int(r.NS) == ns) {
+			out = append(out, r)
+		}
+	}
+	if q.Reverse {
+		slices.Reverse(out)
+	}
+	return out
+}
+
+func bySeq(r Ref, seq uint64) int { return cmp.Compare(r.Seq, seq) }
+
+// Info is what a driver returns of a thread.
+func (th *Thread) Info() *driver.Thread {
+	i := &driver.Thread{
+		Name: th.Name, Epoch: th.Epoch, Claimed: th.Claimed, Owner: th.Owner, Deleted: th.Deleted, MinID: th.MinID, Due: th.Due,
+		Created: th.Created, Updated: th.Updated, Records: int64(len(th.Refs)), Events: th.Events, LastSeq: th.LastSeq,
+		Cancel: th.Cancel, Reserved: Reserved(th.Name),
+	}
+	for _, ns := range slices.Sorted(maps.Keys(th.Heads)) {
+		i.Heads = append(i.Heads, driver.Head{Namespace: ns, ID: th.Heads[ns].ID})
+	}
+	for _, n := range slices.Sorted(maps.Keys(th.Attrs)) {
+		i.Attrs = append(i.Attrs, driver.Attr{Name: n, Value: th.Attrs[n]})
+	}
+	if th.Damage != nil {
+		d := *th.Damage
+		i.Damage = &d
+	}
+	return i
+}
+
+// List returns the threads that f selects.
+func (t *Table) List(f driver.Filter) []*driver.Thread {
+	names := t.Names()
+	i, found := slices.BinarySearch(names, max(f.After, f.Prefix))
+	if found && f.After >= f.Prefix && f.After != "" {
+		i++
+	}
+	var out []*driver.Thread
+	for ; i < len(names) && strings.HasPrefix(names[i], f.Prefix); i++ {
+		th := t.threads[names[i]]
+		if th.Deleted || Reserved(th.Name) || !th.matches(f.Attrs) {
+			continue
+		}
+		out = append(out, th.Info())
+		if f.Limit > 0 && len(out) == f.Limit {
+			break
+		}
+	}
+	return out
+}
+
+func (th *Thread) matches(attrs map[string]string) bool {
+	for n, v := range attrs {
+		if th.Attrs[n] != v {
+			return false
+		}
+	}
+	return true
+}
+
+// Due returns the threads that are due, earliest first.
+func (t *Table) Due(before int64, limit int) []*driver.Thread {
+	var due []*Thread
+	for _, th := range t.threads {
+		if th.Due > 0 && th.Due <= before && !Reserved(th.Name) {
+			due = append(due, th)
+		}
+	}
+	slices.SortFunc(due, func(a, b *Thread) int { return cmp.Or(cmp.Compare(a.Due, b.Due), cmp.Compare(a.Name, b.Name)) })
+	due = due[:min(len(due), max(limit, 0))]
+	out := make([]*driver.Thread, len(due))
+	for i, th := range due {
+		out[i] = th.Info()
+	}
+	return out
+}

@@ -1,0 +1,249 @@
+// Package table is the view of threads that a driver over a log keeps in memory: epochs, heads, attributes, due times and where
+// each record is. It decides what an append may do, and it is a pure function of the records applied to it in log order, so
+// every process arrives at the same one.
+//
+// A Table does no I/O and has no lock; its owner has both.
+package table
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/dashhost/dashhost/checkpoint/driver"
+)
+
+// ReservedMark begins the names of threads that are no user's. Part of the format.
+const ReservedMark = "\x01"
+
+// Ref says where a record is. Segment, Offset and Index mean what the driver wants them to.
+type Ref struct {
+	Seq     uint64
+	Segment uint32
+	Offset  uint32
+	NS      uint32 // index into Thread.Namespaces
+	Index   uint16
+	Kind    driver.Kind
+}
+
+// Head is the newest step of a namespace.
+type Head struct {
+	ID         string
+	Seq        uint64
+	FirstEvent uint64
+	Epoch      uint64
+}
+
+// Thread is the state of one thread. Its fields are for codecs; who holds the Table's lock may read them.
+type Thread struct {
+	Name       string
+	Epoch      uint64
+	Claimed    bool
+	Deleted    bool
+	Owner      string
+	Heads      map[string]Head
+	Namespaces []string
+	MinID      string
+	Attrs      map[string]string
+	Due        int64
+	Created    int64
+	Updated    int64
+	Events     uint64
+	LastSeq    uint64
+	Cancel     uint64
+	Damage     *driver.Damage
+	Refs       []Ref // of this generation, ascending; appended to, never changed in place
+}
+
+// Table holds threads by name.
+type Table struct {
+	threads map[string]*Thread
+	sorted  []string // names in order, nil when a thread was added
+}
+
+// New returns an empty Table.
+func New() *Table { return &Table{threads: map[string]*Thread{}} }
+
+// Get returns a thread, or nil.
+func (t *Table) Get(name string) *Thread { return t.threads[name] }
+
+// Len is the number of threads, deleted and reserved ones too.
+func (t *Table) Len() int { return len(t.threads) }
+
+// Put adds a thread that was decoded from an index.
+func (t *Table) Put(th *Thread) {
+	t.threads[th.Name] = th
+	t.sorted = nil
+}
+
+// Names returns all names in order. The slice must not be changed.
+func (t *Table) Names() []string {
+	if t.sorted == nil {
+		t.sorted = make([]string, 0, len(t.threads))
+		for n := range t.threads {
+			t.sorted = append(t.sorted, n)
+		}
+		slices.Sort(t.sorted)
+	}
+	return t.sorted
+}
+
+// Check says whether recs may be appended. done: they were already, and recs carry what they were given then.
+func (t *Table) Check(name string, e driver.Expect, recs []*driver.Record) (done bool, err error) {
+	th := t.threads[name]
+	if th == nil {
+		th = &Thread{}
+	}
+	switch exists := len(th.Refs) > 0; {
+	case th.Damage != nil && !e.AcceptLoss && len(recs) > 0:
+		return false, th.Damage
+	case !e.AnyEpoch && e.Epoch != th.Epoch:
+		return false, driver.ErrFenced
+	case e.Empty && exists:
+		return false, driver.ErrConflict
+	case e.Exists && !exists:
+		return false, driver.ErrNotFound
+	}
+	if th.appended(recs) {
+		return true, nil
+	}
+	for _, h := range e.Heads {
+		if th.Heads[h.Namespace].ID != h.ID {
+			return false, driver.ErrConflict
+		}
+	}
+	return false, th.ordered(recs)
+}
+
+// appended says whether the last step of recs is its namespace's head already, and gives the steps their numbers.
+func (th *Thread) appended(recs []*driver.Record) bool {
+	for _, r := range slices.Backward(recs) {
+		if r.Kind == driver.KindStep {
+			h, ok := th.Heads[r.Namespace]
+			if !ok || h.ID != r.ID {
+				return false
+			}
+			r.Seq, r.FirstEvent, r.Epoch = h.Seq, h.FirstEvent, h.Epoch
+			return true
+		}
+	}
+	return false
+}
+
+// ordered refuses a step whose id is not greater than all before it in its namespace.
+func (th *Thread) ordered(recs []*driver.Record) error {
+	last := map[string]string{}
+	for _, r := range recs {
+		if r.Kind != driver.KindStep {
+			continue
+		}
+		floor, ok := last[r.Namespace]
+		if !ok {
+			floor = max(th.Heads[r.Namespace].ID, th.MinID)
+		}
+		if r.ID <= floor {
+			return driver.ErrConflict
+		}
+		last[r.Namespace] = r.ID
+	}
+	return nil
+}
+
+// unknownEvents is what event numbers are rounded up to when records with numbers may be lost, so that none repeats.
+const unknownEvents = 1 << 32
+
+// Number gives recs, which passed Check, their Seq from seq on, FirstEvent and Epoch.
+func (t *Table) Number(name string, recs []*driver.Record, seq uint64) {
+	var epoch, events uint64
+	if th := t.threads[name]; th != nil {
+		epoch, events = th.Epoch, th.Events
+		if d := th.Damage; d != nil && (d.Seq == 0 || d.Seq > th.LastSeq) {
+			events = (events/unknownEvents + 1) * unknownEvents
+		}
+	}
+	for _, r := range recs {
+		if r.Kind == driver.KindClaim || r.Kind == driver.KindTombstone {
+			epoch++
+		}
+		r.Seq, r.Epoch, r.FirstEvent = seq, epoch, events+1
+		events += uint64(r.Events)
+		seq++
+	}
+}
+
+// Apply takes in a record that stands in the log, with its place.
+func (t *Table) Apply(name string, r *driver.Record, at Ref) {
+	th := t.threads[name]
+	if th == nil {
+		th = &Thread{Name: name}
+		t.Put(th)
+	}
+	th.apply(r, at)
+}
+
+func (th *Thread) apply(r *driver.Record, at Ref) {
+	th.Epoch, th.LastSeq = r.Epoch, r.Seq
+	th.Events = r.FirstEvent - 1 + uint64(r.Events)
+	if r.Flags&driver.FlagAcceptLoss != 0 || th.Damage != nil && th.Damage.Suspect {
+		th.Damage = nil // a record after a suspect place shows that the thread was not cut there
+	}
+	if r.Kind == driver.KindTombstone {
+		th.end()
+		return
+	}
+	if len(th.Refs) == 0 {
+		th.Created, th.Deleted = r.Time, false
+	}
+	th.Updated = max(th.Updated, r.Time)
+	at.Seq, at.Kind, at.NS = r.Seq, r.Kind, th.namespace(r.Namespace)
+	th.Refs = append(th.Refs, at)
+	for _, a := range r.Attrs {
+		th.setAttr(a)
+	}
+	if r.Due != 0 || r.Kind == driver.KindStep {
+		th.Due = r.Due
+	}
+	switch r.Kind {
+	case driver.KindClaim:
+		th.Claimed, th.Owner = true, r.Owner
+	case driver.KindRelease:
+		th.Claimed = false
+	case driver.KindCancel:
+		th.Cancel = r.Seq
+	case driver.KindStep:
+		if th.Heads == nil {
+			th.Heads = map[string]Head{}
+		}
+		th.Heads[r.Namespace] = Head{ID: r.ID, Seq: r.Seq, FirstEvent: r.FirstEvent, Epoch: r.Epoch}
+	}
+}
+
+// end is what a tombstone leaves: numbers go on, nothing else does.
+func (th *Thread) end() {
+	floor := th.MinID
+	for _, h := range th.Heads {
+		floor = max(floor, h.ID)
+	}
+	*th = Thread{Name: th.Name, Epoch: th.Epoch, Events: th.Events, LastSeq: th.LastSeq, MinID: floor, Deleted: true}
+}
+
+func (th *Thread) setAttr(a driver.Attr) {
+	if a.Value == "" {
+		delete(th.Attrs, a.Name)
+		return
+	}
+	if th.Attrs == nil {
+		th.Attrs = map[string]string{}
+	}
+	th.Attrs[a.Name] = a.Value
+}
+
+func (th *Thread) namespace(ns string) uint32 {
+	if i := slices.Index(th.Namespaces, ns); i >= 0 {
+		return uint32(i)
+	}
+	th.Namespaces = append(th.Namespaces, ns)
+	return uint32(len(th.Namespaces) - 1)
+}
+
+// Reserved says whether the thread is no user's.
+func Reserved(name string) bool { return strings.HasPrefix(name, ReservedMark) }
