@@ -1,0 +1,142 @@
+package guest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+// codeKey names one compilation: a module's bytes, and the table limit if it is written into them.
+type codeKey struct {
+	digest [sha256.Size]byte
+	table  uint32 // 0: the module's tables cannot grow
+}
+
+// String is the name of the entry on disk.
+func (k codeKey) String() string {
+	return hex.EncodeToString(binary.LittleEndian.AppendUint32(k.digest[:], k.table))
+}
+
+// code is one compiled module, shared by all Modules and Pools with the same key and closed when the last
+// of them lets go.
+type code struct {
+	rt  *Runtime
+	key codeKey
+
+	refs int // under rt.mu
+
+	ready    chan struct{} // closed when the two below are set
+	compiled wazero.CompiledModule
+	err      error
+}
+
+// compile gives the code for key and holds a reference for the caller. However many ask at once, one
+// compilation runs. It goes on when ctx ends, because it cannot be stopped and others may wait for it.
+// encode is called at most once, before compile returns.
+func (r *Runtime) compile(ctx context.Context, key codeKey, encode func() ([]byte, error)) (*code, error) {
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return nil, ErrClosed
+	}
+	c := r.codes[key]
+	if c == nil {
+		c = &code{rt: r, key: key, refs: 2, ready: make(chan struct{})} // the caller's and the compilation's
+		r.codes[key] = c
+		r.work.Add(1)
+		r.mu.Unlock()
+		c.build(encode)
+	} else {
+		c.refs++
+		r.mu.Unlock()
+	}
+	select {
+	case <-c.ready:
+	case <-ctx.Done():
+		c.release()
+		return nil, ctx.Err()
+	}
+	if c.err != nil {
+		c.release()
+		return nil, c.err
+	}
+	return c, nil
+}
+
+// build encodes at once, as the bytes belong to the caller, and compiles in a goroutine.
+func (c *code) build(encode func() ([]byte, error)) {
+	var wasm []byte
+	if c.err = guard(func() (err error) { wasm, err = encode(); return err }); c.err != nil {
+		c.finish()
+		return
+	}
+	go func() {
+		defer c.finish()
+		c.rt.compiles.Add(1)
+		c.err = guard(func() error { return c.rt.cache.around(c.key, func() error { return c.make(wasm) }) })
+	}()
+}
+
+func (c *code) make(wasm []byte) (err error) {
+	ctx := experimental.WithCompilationWorkers(context.Background(), runtime.GOMAXPROCS(0))
+	c.compiled, err = c.rt.wz.CompileModule(ctx, wasm)
+	return err
+}
+
+// finish publishes the outcome. A failed compilation is forgotten, so that the next Load tries again.
+func (c *code) finish() {
+	c.rt.mu.Lock()
+	if c.err != nil {
+		delete(c.rt.codes, c.key)
+	}
+	c.rt.mu.Unlock()
+	close(c.ready)
+	c.release()
+	c.rt.work.Done()
+}
+
+// retain adds a reference, or gives ErrClosed if the last one has just been dropped.
+func (c *code) retain() (*code, error) {
+	c.rt.mu.Lock()
+	defer c.rt.mu.Unlock()
+	if c.refs == 0 {
+		return nil, ErrClosed
+	}
+	c.refs++
+	return c, nil
+}
+
+// release drops a reference, and the code with the last one.
+func (c *code) release() {
+	c.rt.mu.Lock()
+	c.refs--
+	last := c.refs == 0
+	if last && c.rt.codes[c.key] == c {
+		delete(c.rt.codes, c.key)
+	}
+	c.rt.mu.Unlock()
+	if last && c.compiled != nil {
+		if err := c.compiled.Close(context.Background()); err != nil {
+			c.rt.log.Error("close compiled module", "error", err)
+		}
+	}
+}
+
+// guard runs f and turns a panic into an error: the compiler is not ours and the process is.
+func guard(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			stack := string(debug.Stack())
+			err = errors.Join(&InternalError{Func: "compile", Value: v, Stack: stack}, fmt.Errorf("at %s", stack))
+		}
+	}()
+	return f()
+}

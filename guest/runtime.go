@@ -1,0 +1,113 @@
+package guest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+// Options of Open. The zero value and nil are usable.
+type Options struct {
+	// CacheDir keeps compiled code for the next process. "" keeps none. A directory that cannot be used
+	// (read-only, not a directory, writable by others) is logged and costs only time.
+	CacheDir string
+	// Logger gets what no caller can be told: faults of hosts and of the cache. nil is silent.
+	Logger hclog.Logger
+	// Interpreter runs guests without compiling them to machine code, as is done anyway where the machine
+	// is not supported: some 50 times slower. Default false.
+	Interpreter bool
+}
+
+// features is what the runtime is told to accept; package wasmbin has refused the rest before.
+const features = api.CoreFeaturesV2 | experimental.CoreFeaturesExtendedConst
+
+// Runtime is the one WebAssembly runtime that all modules of a process share. It is safe for concurrent
+// use.
+type Runtime struct {
+	wz    wazero.Runtime
+	cache *codeCache
+	log   hclog.Logger
+
+	compiles atomic.Int64 // compilations begun
+	work     sync.WaitGroup
+
+	mu     sync.Mutex
+	codes  map[codeKey]*code
+	pools  map[*Pool]struct{}
+	closed bool
+}
+
+// Open starts a runtime. The caller closes it. It fails only when the runtime itself cannot be set up.
+func Open(ctx context.Context, o *Options) (*Runtime, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	log := o.Logger
+	if log == nil {
+		log = hclog.NewNullLogger()
+	}
+	cfg := wazero.NewRuntimeConfig()
+	if o.Interpreter {
+		cfg = wazero.NewRuntimeConfigInterpreter()
+	}
+	cache := openCache(o.CacheDir, log)
+	cfg = cfg.WithCoreFeatures(features).WithCloseOnContextDone(true).WithCompilationCache(cache.wz)
+	r := &Runtime{
+		wz: wazero.NewRuntimeWithConfig(ctx, cfg), cache: cache, log: log,
+		codes: make(map[codeKey]*code), pools: make(map[*Pool]struct{}),
+	}
+	if err := errors.Join(buildDash(ctx, r.wz), buildWASI(ctx, r.wz)); err != nil {
+		return nil, errors.Join(fmt.Errorf("host modules: %w", err), r.shut(ctx))
+	}
+	return r, nil
+}
+
+// Close closes all pools (see Pool.Close, which says what happens when ctx ends first) and then the
+// runtime. When calls were cut off it returns an error and leaves the runtime to them; closing again
+// finishes what is left. A compilation that is under way is waited for, as it cannot be stopped.
+func (r *Runtime) Close(ctx context.Context) error {
+	r.mu.Lock()
+	r.closed = true
+	pools := make([]*Pool, 0, len(r.pools))
+	for p := range r.pools {
+		pools = append(pools, p)
+	}
+	r.mu.Unlock()
+	var faults []error
+	for _, p := range pools {
+		faults = append(faults, p.Close(ctx))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return err
+	}
+	r.work.Wait()
+	return r.shut(ctx)
+}
+
+func (r *Runtime) shut(ctx context.Context) error {
+	return errors.Join(r.wz.Close(ctx), r.cache.close(ctx))
+}
+
+// adopt notes a pool that must be closed before the runtime. It reports false if the runtime is closed.
+func (r *Runtime) adopt(p *Pool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return false
+	}
+	r.pools[p] = struct{}{}
+	return true
+}
+
+func (r *Runtime) forget(p *Pool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.pools, p)
+}
