@@ -1,0 +1,240 @@
+package guest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/dashhost/dashhost/abi"
+)
+
+func TestEndings(t *testing.T) {
+	const deadline = 100 * time.Millisecond
+	limits := Limits{Deadline: deadline, Memory: 20*PageSize + 1000, Output: 2048, LogBytes: 2500}
+	isTrap := func(reason string) func(error) bool {
+		return func(err error) bool {
+			var trap *TrapError
+			return errors.As(err, &trap) && trap.Reason == reason && len(trap.Trace) > 0
+		}
+	}
+	isLimit := func(name string, highest int64) func(error) bool {
+		return func(err error) bool {
+			var limit *LimitError
+			return errors.As(err, &limit) && limit.Limit == name && limit.Max == highest && limit.Got >= highest
+		}
+	}
+	isExit := func(code uint32) func(error) bool {
+		return func(err error) bool {
+			var exit *ExitError
+			return errors.As(err, &exit) && exit.Code == code
+		}
+	}
+	isViolation := func(err error) bool {
+		var v *ViolationError
+		return errors.As(err, &v)
+	}
+	fine := func(err error) bool { return err == nil }
+	cases := []struct {
+		name   string
+		input  []byte
+		status abi.Status // checked when the error is nil
+		err    func(error) bool
+	}{
+		{"done", []byte{0, 0}, abi.Done, fine},
+		{"failed", []byte{0, 1}, abi.Failed, fine},
+		{"interrupted without a question", []byte{0, 2}, 0, isViolation},
+		{"reserved status", []byte{0, 3}, 0, isViolation},
+		{"negative status", []byte{0, 0xff}, 0, isViolation},
+		{"loop", []byte{1}, 0, isLimit("deadline", deadline.Microseconds())},
+		{"recursion", []byte{2}, 0, func(err error) bool {
+			return isLimit("stack", engineStack)(err) || isLimit("deadline", deadline.Microseconds())(err)
+		}},
+		{"unreachable", []byte{3}, 0, isTrap("unreachable")},
+		{"load outside memory", []byte{4}, 0, isTrap("out of bounds memory access")},
+		{"divide by zero", []byte{5}, 0, isTrap("integer divide by zero")},
+		{"exit 0", []byte{6, 0}, 0, isExit(0)},
+		{"exit 3", []byte{6, 3}, 0, isExit(3)},
+		{"storm of host calls", []byte{7}, 0, isLimit("deadline", deadline.Microseconds())},
+		{"empty table entry", []byte{8}, 0, isTrap("invalid table access")},
+		{"memory to the limit", []byte{9}, abi.Done, fine},
+		{"memory to the limit, then trap", []byte{10}, 0, func(err error) bool {
+			var trap *TrapError
+			return errors.As(err, &trap) && strings.Contains(trap.Hint, "raise limits.memory")
+		}},
+		{"output at the limit", []byte{11, 2}, abi.Done, fine},
+		{"output over the limit", []byte{11, 3}, 0, isLimit("output", 2048)},
+		{"log over the limit", []byte{12, 4}, abi.Done, fine},
+		{"question, then interrupted", []byte{13, 2}, abi.Interrupted, fine},
+		{"question, then done", []byte{13, 0}, 0, isViolation},
+		{"question, then failed", []byte{13, 1}, abi.Failed, fine},
+	}
+	engines(t, func(t *testing.T, o *Options) {
+		p := poolOf(t, o, "misbehave", PoolConfig{Max: 1, Policy: PolicyReuse, Limits: limits})
+		for _, c := range cases {
+			t.Run(c.name, func(t *testing.T) {
+				before := p.Stats()
+				h := &recorder{input: c.input, quiet: c.input[0] == 7, answerErr: abi.Errorf(abi.Pending, "no answer yet")}
+				began := time.Now()
+				res, err := p.Call(t.Context(), h, len(c.input))
+				if !c.err(err) || (err == nil && res.Status != c.status) {
+					t.Fatalf("result %+v, error %T %v", res, err, err)
+				}
+				if took := time.Since(began); took > 20*deadline {
+					t.Errorf("took %v", took)
+				}
+				after := p.Stats()
+				if retired := after.Retired > before.Retired; retired != (err != nil) {
+					t.Errorf("retired: %v after error %v", retired, err)
+				}
+				if failed := after.Failed - before.Failed; failed > 1 || (failed == 1) != (err != nil) {
+					t.Errorf("counted %d failures for error %v", failed, err)
+				}
+				if c.input[0] == 9 && res.Memory != 20*PageSize {
+					t.Errorf("memory grew to %d bytes, want 20 pages", res.Memory)
+				}
+				if c.input[0] == 12 && res.LogDropped != 1500 {
+					t.Errorf("dropped %d bytes of log, want 1500: %q", res.LogDropped, h.calls)
+				}
+			})
+		}
+	})
+}
+
+func TestLogLimitSaysSoOnce(t *testing.T) {
+	p := poolOf(t, nil, "misbehave", PoolConfig{Limits: Limits{LogBytes: 2500}})
+	h := &recorder{input: []byte{12, 9}}
+	if _, err := p.Call(t.Context(), h, 2); err != nil {
+		t.Fatal(err)
+	}
+	notices, full := 0, 0
+	for _, c := range h.calls {
+		if strings.HasPrefix(c, "log 3 ") && strings.Contains(c, "limits.log") {
+			notices++
+		}
+		if strings.HasPrefix(c, "log 2 ") {
+			full++
+		}
+	}
+	if notices != 1 || full != 3 {
+		t.Errorf("%d notices, %d messages, want 1 and 3", notices, full)
+	}
+}
+
+func TestCancelEndsACall(t *testing.T) {
+	engines(t, func(t *testing.T, o *Options) {
+		for name, input := range map[string][]byte{"loop": {1}, "storm": {7}} {
+			t.Run(name, func(t *testing.T) {
+				p := poolOf(t, o, "misbehave", PoolConfig{Limits: Limits{Deadline: time.Hour}})
+				ctx, cancel := context.WithCancel(t.Context())
+				h := &recorder{input: input, enter: func(fn abi.FuncID, _ abi.Phase) error {
+					if fn == abi.FnInputRead {
+						time.AfterFunc(10*time.Millisecond, cancel)
+					}
+					return nil
+				}, quiet: true}
+				if _, err := p.Call(ctx, h, 1); !errors.Is(err, context.Canceled) {
+					t.Errorf("got %v", err)
+				}
+			})
+		}
+	})
+}
+
+// TestNothingReturnsAfterTheDeadline: a host function that takes longer than the deadline does not return
+// to the guest.
+func TestNothingReturnsAfterTheDeadline(t *testing.T) {
+	p := poolOf(t, nil, "misbehave", PoolConfig{Limits: Limits{Deadline: 20 * time.Millisecond}})
+	ctx := t.Context()
+	h := &recorder{input: []byte{11, 1}}
+	h.enter = func(fn abi.FuncID, _ abi.Phase) error {
+		if fn == abi.FnInputRead {
+			<-time.After(60 * time.Millisecond)
+		}
+		return nil
+	}
+	_, err := p.Call(ctx, h, 2)
+	var limit *LimitError
+	if !errors.As(err, &limit) || limit.Limit != "deadline" || limit.Got < limit.Max {
+		t.Errorf("got %v", err)
+	}
+	if h.outputs != 0 {
+		t.Error("the guest went on and wrote an output")
+	}
+}
+
+func TestPanicInHostCode(t *testing.T) {
+	engines(t, func(t *testing.T, o *Options) {
+		var log bytes.Buffer
+		o.Logger = hclog.New(&hclog.LoggerOptions{Output: &log, Level: hclog.Error})
+		p := poolOf(t, o, "misbehave", PoolConfig{Max: 1, Policy: PolicyReuse})
+		cause := errors.New("the host has a bug")
+		for _, value := range []any{cause, "text", 5} {
+			h := &recorder{input: []byte{7}, quiet: true}
+			h.enter = func(fn abi.FuncID, _ abi.Phase) error {
+				if fn == abi.FnLogEnabled {
+					panic(value)
+				}
+				return nil
+			}
+			_, err := p.Call(t.Context(), h, 1)
+			var internal *InternalError
+			if !errors.As(err, &internal) || internal.Func != "log_enabled" || internal.Value != value ||
+				!strings.Contains(internal.Stack, "TestPanicInHostCode") {
+				t.Fatalf("%v: got %T %v", value, err, err)
+			}
+			if value == any(cause) && !errors.Is(err, cause) {
+				t.Errorf("the cause is lost: %v", err)
+			}
+		}
+		if n := strings.Count(log.String(), "panic in a host function"); n != 3 || !strings.Contains(log.String(), "TestPanicInHostCode") {
+			t.Errorf("%d entries in the log: %s", n, log.String())
+		}
+		if s := p.Stats(); s.Retired != 3 || s.Idle != 0 {
+			t.Errorf("stats %+v", s)
+		}
+		if _, err := p.Call(t.Context(), &recorder{input: []byte{0, 0}}, 2); err != nil {
+			t.Errorf("the pool is unusable: %v", err)
+		}
+	})
+}
+
+// TestTrapsLeaveNothing: an instance that trapped never serves again, and nothing piles up.
+func TestTrapsLeaveNothing(t *testing.T) {
+	p := poolOf(t, nil, "misbehave", PoolConfig{Max: 2, Policy: PolicyReuse})
+	calls := 1000
+	var before, after runtime.MemStats
+	for i := range calls + 100 {
+		if i == 100 {
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+		}
+		var trap *TrapError
+		if _, err := p.Call(t.Context(), &recorder{input: []byte{3}}, 1); !errors.As(err, &trap) {
+			t.Fatalf("call %d: %v", i, err)
+		}
+	}
+	goroutines := runtime.NumGoroutine()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 4<<20 {
+		t.Errorf("the heap grew by %d bytes", grown)
+	}
+	if goroutines > 50 {
+		t.Errorf("%d goroutines", goroutines)
+	}
+	s := p.Stats()
+	if s.Started != s.Retired || s.Idle != 0 || s.Busy != 0 || s.Failed != uint64(calls+100) {
+		t.Errorf("stats %+v", s)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.all) != 0 {
+		t.Errorf("%d instances are kept", len(p.all))
+	}
+}

@@ -1,0 +1,4 @@
+(module
+  (memory (export "memory") 1)
+  (func (export "dash_start") (param i32) (result i32) (loop $again (br $again)) (i32.const 0))
+  (func (export "dash_run") (param i32) (result i32) (i32.const 0)))
