@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/dashhost/dashhost/checkpoint"
+	"github.com/dashhost/dashhost/guest"
+	"github.com/dashhost/dashhost/host"
+	"github.com/dashhost/dashhost/host/workflow"
+)
+
+// Exit codes; scripts rely on them.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitWaiting     = 3
+	exitDamaged     = 4
+	exitStopped     = 5
+	exitInterrupted = 130
+)
+
+// usageError is a command line that cannot be meant.
+type usageError struct {
+	Text  string
+	Hints []string
+}
+
+// Error implements error.
+func (e *usageError) Error() string { return e.Text }
+
+// asUsage makes a usage error of what was found wrong before a command began.
+func asUsage(err error) error {
+	if own := (*usageError)(nil); errors.As(err, &own) {
+		return err
+	}
+	if own := (*notYetError)(nil); errors.As(err, &own) {
+		return err
+	}
+	return &usageError{Text: err.Error(), Hints: []string{"dashhost --help"}}
+}
+
+// notYetError is something that is known but that this version does not do.
+type notYetError struct{ What, Instead string }
+
+// Error implements error.
+func (e *notYetError) Error() string { return e.What + ": not in this version" }
+
+// exitError is an outcome that was already told: only its code is left.
+type exitError struct{ code int }
+
+// Error implements error.
+func (e *exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
+
+// explain is the table of errors: what each means for the exit code, and what to do about it.
+func (a *app) explain(err error) *fault {
+	f := &fault{Error: err.Error(), Exit: exitFailed}
+	if !a.explainOwn(f, err) && !a.explainStored(f, err) {
+		a.explainProject(f, err)
+	}
+	return f
+}
+
+// explainOwn knows the errors of the command line itself.
+func (a *app) explainOwn(f *fault, err error) bool {
+	var (
+		usage     *usageError
+		notYet    *notYetError
+		file      *fileError
+		noStore   *noStoreError
+		large     *tooLargeError
+		notFound  *threadNotFoundError
+		ambiguous *ambiguousError
+		out       *outputError
+	)
+	switch {
+	case errors.As(err, &usage):
+		f.Exit, f.Hints = exitUsage, usage.Hints
+	case errors.As(err, &notYet):
+		f.Exit = exitUsage
+		if notYet.Instead != "" {
+			f.hint("%s", notYet.Instead)
+		}
+	case errors.As(err, &file):
+		f.Exit = exitUsage
+		a.explainFile(f, file)
+	case errors.As(err, &large):
+		f.Exit = exitUsage
+		if large.Raise != "" {
+			f.hint("%s", large.Raise)
+		}
+	case errors.As(err, &noStore):
+		f.hint("nothing was kept there yet; --store or --manifest name another place")
+	case errors.As(err, &notFound):
+		f.hint("%s", a.command("thread list"))
+	case errors.As(err, &ambiguous):
+		f.Exit = exitUsage
+		f.hint("type more of it: %s", a.command("thread list "+quote(ambiguous.Prefix)))
+	case errors.As(err, &out):
+		if a.scene.thread != "" {
+			f.hint("what was to be printed is kept: %s", a.command("thread state "+quote(a.scene.thread)))
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+func (a *app) explainFile(f *fault, e *fileError) {
+	switch {
+	case errors.Is(e.Err, errIsDirectory) && e.What == "manifest":
+		if inside := insteadOf(e.Path); inside != "" {
+			f.hint("did you mean %s", inside)
+		}
+	case errors.Is(e.Err, os.ErrNotExist) && e.What == "manifest":
+		f.hint("name a manifest: --manifest FILE")
+	case errors.Is(e.Err, os.ErrNotExist):
+		f.hint("paths on the command line are relative to the working directory")
+	}
+}
+
+// explainStored knows what a store may answer.
+func (a *app) explainStored(f *fault, err error) bool {
+	var (
+		busy   *checkpoint.BusyError
+		damage *checkpoint.DamageError
+	)
+	switch {
+	case errors.As(err, &damage):
+		f.Exit = exitDamaged
+		if damage.Thread != "" {
+			f.hint("go on from the newest valid record: %s", a.command("resume "+quote(damage.Thread)+" --accept-loss"))
+			f.hint("other threads of the store are not affected")
+		}
+	case errors.As(err, &busy):
+		f.hint("wait for it, or take the thread over: %s", a.command("resume "+quote(busy.Thread)+" --take-over"))
+	case errors.Is(err, checkpoint.ErrFenced):
+		f.hint("another process took the thread over or deleted it; what was acknowledged before is kept")
+		a.hintShow(f)
+	case errors.Is(err, checkpoint.ErrFull):
+		f.hint("make room on the disk of %s, then go on", storeName(a.scene.store))
+		a.hintShow(f)
+	case errors.Is(err, checkpoint.ErrNotFound), errors.Is(err, host.ErrNotFound):
+		f.hint("%s", a.command("thread list"))
+	default:
+		return false
+	}
+	return true
+}
+
+func (a *app) hintShow(f *fault) {
+	if a.scene.thread != "" {
+		f.hint("%s", a.command("thread show "+quote(a.scene.thread)))
+	}
+}
+
+// explainProject knows what is wrong with manifests, modules and the way they are run.
+func (a *app) explainProject(f *fault, err error) {
+	var (
+		invalid *workflow.Invalid
+		version *host.NotInVersionError
+		changed *host.GraphChangedError
+		exists  *host.ExistsError
+		ended   *host.FinishedError
+		upgrade *host.UpgradeError
+		large   *host.InputTooLargeError
+		refused *host.Error
+		path    *fs.PathError
+		scheme  *host.SchemeError
+		load    *guest.LoadError
+	)
+	switch {
+	case errors.As(err, &invalid):
+		f.Exit = exitUsage
+		f.Error, f.Details = invalidText(invalid)
+	case errors.As(err, &version):
+		f.Exit = exitUsage
+		f.Error, f.Details = "manifest: uses what is not in this version", faultLines(version.Faults)
+	case errors.As(err, &changed):
+		f.Exit = exitUsage
+		f.Details = changed.Diff
+		f.Error = fmt.Sprintf("thread %q: %s is not the manifest that it was started with", changed.Thread, a.scene.manifest)
+		resume := "resume " + quote(changed.Thread) + " " + quote(a.scene.manifest)
+		f.hint("go on as it was started: %s", a.command(resume+" --pinned"))
+		f.hint("go on with this manifest: %s", a.command(resume+" --upgrade"))
+	case errors.As(err, &upgrade):
+		f.Exit = exitUsage
+		f.hint("go on as it was started: %s", a.command("resume "+quote(upgrade.Thread)+" --pinned"))
+	case errors.As(err, &exists):
+		f.hint("go on with it: %s", a.command("resume "+quote(exists.Thread)))
+		f.hint("or say what to do with one that is not done: --if-exists resume, --if-exists skip")
+	case errors.As(err, &ended):
+		f.hint("start a new turn on it: dashhost run --thread %s", quote(ended.Thread))
+		f.hint("%s", a.command("thread show "+quote(ended.Thread)))
+	case errors.As(err, &large), errors.As(err, &path) && errors.Is(err, fs.ErrNotExist):
+		f.Exit = exitUsage
+	case errors.As(err, &refused):
+		// Nothing was recorded: the input does not fit the manifest.
+		f.Exit = exitUsage
+		if refused.Hint != "" {
+			f.hint("%s", refused.Hint)
+		}
+	case errors.As(err, &scheme):
+		f.Exit = exitUsage
+		f.hint("a store is a folder, file:DIR or mem:")
+	case errors.As(err, &load):
+		f.Exit = exitUsage
+		if load.Hint != "" {
+			f.hint("%s", load.Hint)
+		}
+	case errors.Is(err, context.Canceled):
+		f.Exit = exitStopped
+	}
+}
+
+// scene is what the command in progress acts on, for messages that name the next command.
+type scene struct {
+	store    string // URL
+	thread   string
+	manifest string
+}
+
+// command is a command line to type next, with the flags it needs from here.
+func (a *app) command(words string) string {
+	return "dashhost " + words + a.storeFlag(a.scene.store)
+}

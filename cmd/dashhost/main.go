@@ -1,0 +1,61 @@
+// Command dashhost runs workflow graphs whose nodes are WebAssembly modules, and shows what it kept of them.
+//
+// What acts on a project is a verb (run, resume, validate, graph), what is stored is a noun with verbs of its own
+// (thread, module). The package holds flags, wiring and text; everything a run needs is in packages host, guest and
+// checkpoint. One file holds one command.
+//
+// # Voice
+//
+// Data goes to stdout, talk to stderr. A run prints a line on stderr for each step and, at the end, where it is kept
+// and the command to type next; -q silences that. --json turns what a command prints into JSON: one object, or one
+// object a line for lists; errors then are one JSON object on stderr. An error is one line that starts with "error:",
+// followed by "hint:" lines.
+//
+// # Where things are
+//
+// A setting comes from the first of these that names it: flag, environment (DASHHOST_STORE, DASHHOST_CACHE_DIR,
+// DASHHOST_LOG, DASHHOST_LOG_FORMAT), manifest, default. The default store is .dashhost/store beside the manifest, or
+// in the working directory if there is no manifest. Paths on the command line and in the environment are relative to
+// the working directory, paths in a manifest to the manifest.
+//
+// # Exit codes
+//
+//	  0  done
+//	  1  the run or the check failed
+//	  2  wrong usage or invalid manifest
+//	  3  the run waits for an answer, a timer or a retry
+//	  4  stored data is damaged
+//	  5  the run was stopped before its end, nothing is lost
+//	130  a second interrupt cancelled what was running
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+)
+
+func main() {
+	// A reader of stderr that goes away must not kill a run: writes then return EPIPE instead.
+	signal.Ignore(syscall.SIGPIPE)
+	os.Exit(run(context.Background(), &environ{
+		Args:      os.Args[1:],
+		Stdin:     os.Stdin,
+		Stdout:    os.Stdout,
+		Stderr:    os.Stderr,
+		Getenv:    os.Getenv,
+		Notify:    notify,
+		Exit:      os.Exit,
+		StdinTTY:  term.IsTerminal(int(os.Stdin.Fd())),
+		StderrTTY: term.IsTerminal(int(os.Stderr.Fd())),
+	}))
+}
+
+// notify sends interrupts and requests to end to c until stop is called.
+func notify(c chan<- os.Signal) (stop func()) {
+	signal.Notify(c, os.Interrupt, syscall.SIGTERM)
+	return func() { signal.Stop(c) }
+}

@@ -1,0 +1,6 @@
+;; It never returns.
+(module
+  (memory (export "memory") 1)
+  (func (export "dash_run") (param $len i32) (result i32)
+    (loop $again (br $again))
+    (unreachable)))

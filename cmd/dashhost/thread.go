@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dashhost/dashhost/checkpoint"
+	"github.com/dashhost/dashhost/host"
+	"github.com/dashhost/dashhost/host/openurl"
+)
+
+func (a *app) threadCommand() *cobra.Command {
+	c := a.group("thread", "Look at what the store keeps of each thread, or delete it")
+	c.Long = `A thread is one run, or a sequence of runs on the same state. THREAD is its name or the beginning of it.`
+	c.AddCommand(a.threadListCommand(), a.threadShowCommand(), a.threadHistoryCommand(), a.threadStateCommand(), a.threadDeleteCommand())
+	return c
+}
+
+// noStoreError says that nothing was ever kept where a command looked.
+type noStoreError struct{ Dir string }
+
+// Error implements error.
+func (e *noStoreError) Error() string { return "store: " + e.Dir + ": does not exist" }
+
+// threadNotFoundError says that no thread of the store has a name that begins with Prefix.
+type threadNotFoundError struct{ Prefix string }
+
+// Error implements error.
+func (e *threadNotFoundError) Error() string { return fmt.Sprintf("thread %q: not found", e.Prefix) }
+
+// Is makes it the store's own ErrNotFound.
+func (e *threadNotFoundError) Is(target error) bool { return target == checkpoint.ErrNotFound }
+
+// ambiguousError says that several threads begin with Prefix.
+type ambiguousError struct {
+	Prefix  string
+	Matches []string // the first few
+	More    bool
+}
+
+// Error implements error.
+func (e *ambiguousError) Error() string {
+	more := ""
+	if e.More {
+		more = ", ..."
+	}
+	return fmt.Sprintf("thread %q: several begin so: %s%s", e.Prefix, strings.Join(e.Matches, ", "), more)
+}
+
+// openStore opens the project's store to look at it; a command that changes it asks for writing. A store that is not
+// there is an error, never a new one.
+func (a *app) openStore(ctx context.Context, write bool) (*checkpoint.Store, error) {
+	url, err := a.projectStore()
+	if err != nil {
+		return nil, err
+	}
+	a.scene.store = url
+	if err := checkStore(url); err != nil {
+		return nil, err
+	}
+	return openurl.Store(ctx, url, &openurl.Options{Logger: a.logger(), ReadOnly: !write})
+}
+
+// checkStore refuses a store that was never made.
+func checkStore(url string) error {
+	if dir := storeDir(url); dir != "" {
+		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+			return &noStoreError{Dir: dir}
+		}
+	}
+	return nil
+}
+
+// withStore opens the store for f and closes it after.
+func (a *app) withStore(ctx context.Context, write bool, f func(*checkpoint.Store) error) (err error) {
+	s, err := a.openStore(ctx, write)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return f(s)
+}
+
+// withThread is withStore for one thread, found by its name or the beginning of it.
+func (a *app) withThread(ctx context.Context, name string, write bool, f func(*checkpoint.Store, *checkpoint.ThreadInfo) error) error {
+	return a.withStore(ctx, write, func(s *checkpoint.Store) error {
+		info, err := findThread(ctx, s, name)
+		if err != nil {
+			return err
+		}
+		a.scene.thread = info.Thread
+		return f(s, info)
+	})
+}
+
+// candidates is how many threads an ambiguous prefix names.
+const candidates = 5
+
+// findThread looks a thread up by its name or a prefix that only it has.
+func findThread(ctx context.Context, s *checkpoint.Store, name string) (*checkpoint.ThreadInfo, error) {
+	if name == "" {
+		return nil, &usageError{Text: "thread: the name is empty", Hints: []string{"dashhost thread list"}}
+	}
+	var found []*checkpoint.ThreadInfo
+	for info, err := range s.Threads(ctx, &checkpoint.Filter{Prefix: name, Limit: candidates + 1}) {
+		if err != nil {
+			return nil, err
+		}
+		if info.Thread == name {
+			return info, nil
+		}
+		found = append(found, info)
+	}
+	switch len(found) {
+	case 0:
+		return nil, &threadNotFoundError{Prefix: name}
+	case 1:
+		return found[0], nil
+	}
+	e := &ambiguousError{Prefix: name, More: len(found) > candidates}
+	for _, info := range found[:min(len(found), candidates)] {
+		e.Matches = append(e.Matches, info.Thread)
+	}
+	return nil, e
+}
+
+// completeThread offers the threads of the store that begin with what was typed. It is silent about every fault: a shell
+// shows nothing then.
+func (a *app) completeThread(c *cobra.Command, given []string, word string) ([]string, cobra.ShellCompDirective) {
+	if len(given) > 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	var names []string
+	_ = a.withStore(c.Context(), false, func(s *checkpoint.Store) error {
+		for info, err := range s.Threads(c.Context(), &checkpoint.Filter{Prefix: word, Limit: 100}) {
+			if err != nil {
+				return err
+			}
+			names = append(names, info.Thread+"\t"+host.ThreadStatus(info)+" "+info.Attrs["graph"])
+		}
+		return nil
+	})
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dashhost/dashhost/checkpoint"
+	"github.com/dashhost/dashhost/host"
+)
+
+// historyRow is a checkpoint as `thread history --json` prints it, one a line.
+type historyRow struct {
+	Checkpoint string          `json:"checkpoint"`
+	Parent     string          `json:"parent,omitempty"`
+	Namespace  string          `json:"namespace,omitempty"`
+	Step       int             `json:"step"`
+	Source     string          `json:"source"`
+	Status     string          `json:"status"`
+	Graph      string          `json:"graph"`
+	Branch     string          `json:"branch"`
+	Time       int64           `json:"time_us"`
+	Done       []host.TaskEnd  `json:"done"`
+	Next       []host.NextTask `json:"next"`
+	Errors     []*host.Error   `json:"errors,omitempty"`
+}
+
+func (a *app) threadHistoryCommand() *cobra.Command {
+	var newest bool
+	var limit int
+	c := &cobra.Command{
+		Use:               "history THREAD",
+		Short:             "List the checkpoints of a thread, oldest first",
+		Args:              args("THREAD"),
+		ValidArgsFunction: a.completeThread,
+		RunE: func(c *cobra.Command, args []string) error {
+			if limit < 0 {
+				return &usageError{Text: "--limit " + strconv.Itoa(limit) + ": less than 0"}
+			}
+			return a.withThread(c.Context(), args[0], false, func(s *checkpoint.Store, info *checkpoint.ThreadInfo) error {
+				return a.printHistory(c.Context(), s, info, newest, limit)
+			})
+		},
+	}
+	c.Flags().BoolVar(&newest, "newest", false, "newest first")
+	c.Flags().IntVar(&limit, "limit", 0, "stop after `N` checkpoints, 0 for all")
+	return c
+}
+
+// printHistory prints as much as can be read, and returns the first error.
+func (a *app) printHistory(ctx context.Context, s *checkpoint.Store, info *checkpoint.ThreadInfo, newest bool, limit int) error {
+	var rows []*historyRow
+	var fault error
+	for rec, err := range s.Records(ctx, info.Thread) {
+		if err != nil {
+			fault = firstOf(fault, err)
+			if errors.Is(err, checkpoint.ErrDamaged) {
+				continue // what comes after a damaged record can still be read
+			}
+			break
+		}
+		if rec.Kind != checkpoint.KindStep {
+			continue
+		}
+		row, err := historyOf(rec)
+		if err != nil {
+			fault = err
+			break
+		}
+		rows = append(rows, row)
+		if !newest && len(rows) == limit {
+			break
+		}
+	}
+	if newest {
+		slices.Reverse(rows)
+	}
+	if limit > 0 {
+		rows = rows[:min(limit, len(rows))]
+	}
+	a.printHistoryRows(rows)
+	return fault
+}
+
+func historyOf(rec *checkpoint.Record) (*historyRow, error) {
+	step, err := host.DescribeStep(rec)
+	if err != nil {
+		return nil, err
+	}
+	return &historyRow{
+		Checkpoint: rec.ID, Parent: rec.Parent, Namespace: rec.Namespace, Step: step.Number, Source: step.Source, Status: step.Status,
+		Graph: step.Graph, Branch: step.Branch, Time: rec.Time, Done: step.Done, Next: step.Next, Errors: step.Errors,
+	}, nil
+}
+
+func (a *app) printHistoryRows(rows []*historyRow) {
+	table := [][]string{{"CHECKPOINT", "STEP", "SOURCE", "TIME", "RAN", "NEXT"}}
+	for _, r := range rows {
+		if a.flags.json {
+			a.printJSON(r)
+			continue
+		}
+		table = append(table, []string{r.Checkpoint, strconv.Itoa(r.Step), r.Source, timeText(r.Time), endsText(r.Done), nextText(r.Next)})
+	}
+	if !a.flags.json {
+		a.table(table)
+	}
+}
+
+// endsText is what ran in a step: "split 12ms, secrets x4 30ms" with the longest of several.
+func endsText(ends []host.TaskEnd) string {
+	longest := map[string]time.Duration{}
+	tasks := map[string]int{}
+	var names []string
+	for _, e := range ends {
+		if tasks[e.Node]++; tasks[e.Node] == 1 {
+			names = append(names, e.Node)
+		}
+		longest[e.Node] = max(longest[e.Node], e.Duration)
+	}
+	for i, n := range names {
+		names[i] = timesText(n, tasks[n]) + " " + durationText(longest[n])
+	}
+	return orDash(strings.Join(names, ", "))
+}
+
+// nextText is a frontier: "secrets x101, report".
+func nextText(next []host.NextTask) string {
+	tasks := map[string]int{}
+	var names []string
+	for _, n := range next {
+		if _, known := tasks[n.Node]; !known {
+			names = append(names, n.Node)
+		}
+		tasks[n.Node] += n.Tasks
+	}
+	for i, n := range names {
+		names[i] = timesText(n, tasks[n])
+	}
+	return orDash(strings.Join(names, ", "))
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dashhost/dashhost/checkpoint"
+	"github.com/dashhost/dashhost/host"
+)
+
+// threadView is what thread show --json prints.
+type threadView struct {
+	*threadRow
+	Checkpoint string            `json:"checkpoint,omitempty"`
+	Branch     string            `json:"branch,omitempty"`
+	Bytes      int64             `json:"state_bytes"`
+	Channels   []string          `json:"channels"`
+	Next       []host.NextTask   `json:"next"`
+	Done       []host.TaskEnd    `json:"done_of_next"` // tasks of the next step that are done already
+	Error      *host.Error       `json:"error,omitempty"`
+	Holder     *checkpoint.Owner `json:"holder,omitempty"`
+	Damage     string            `json:"damage,omitempty"`
+	Command    string            `json:"command,omitempty"` // to type next
+}
+
+func (a *app) threadShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "show THREAD",
+		Short:             "Show where a thread stands, its last error and what to do next",
+		Args:              args("THREAD"),
+		ValidArgsFunction: a.completeThread,
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withThread(c.Context(), args[0], false, func(s *checkpoint.Store, info *checkpoint.ThreadInfo) error {
+				v, err := viewOf(c.Context(), s, info)
+				if v == nil {
+					return err
+				}
+				v.Command = a.threadCommandFor(v)
+				if a.flags.json {
+					a.printJSON(v)
+				} else {
+					a.printThread(v)
+				}
+				return err
+			})
+		},
+	}
+}
+
+// viewOf collects what there is to say. With damage it says what can still be read, and returns the damage too.
+func viewOf(ctx context.Context, s *checkpoint.Store, info *checkpoint.ThreadInfo) (*threadView, error) {
+	v := &threadView{threadRow: rowOf(info)}
+	if info.Claimed && info.Alive {
+		v.Holder = &info.Holder
+	}
+	var fault error
+	if info.Damage != nil {
+		v.Damage, fault = info.Damage.Error(), info.Damage
+	}
+	head, state, err := s.State(ctx, info.Thread, "", "")
+	if errors.Is(err, checkpoint.ErrNotFound) {
+		return v, fault // claimed, and nothing was recorded yet
+	}
+	if head == nil {
+		return v, firstOf(fault, err)
+	}
+	for name, raw := range host.Channels(state) {
+		v.Channels = append(v.Channels, name)
+		v.Bytes += int64(len(raw))
+	}
+	step, err := host.DescribeStep(head)
+	if err != nil {
+		return v, firstOf(fault, err)
+	}
+	v.Checkpoint, v.Branch, v.Next = head.ID, step.Branch, step.Next
+	tail, err := host.DescribeTail(ctx, s, head)
+	if err != nil {
+		return v, firstOf(fault, err)
+	}
+	v.Done, v.Error = tail.Done, tail.Err
+	return v, fault
+}
+
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// threadCommandFor is what a person would type next.
+func (a *app) threadCommandFor(v *threadView) string {
+	switch v.Status {
+	case "running":
+		return ""
+	case "damaged":
+		return a.command("resume " + quote(v.Thread) + " --accept-loss")
+	case "done", "cancelled":
+		return a.command("thread state " + quote(v.Thread))
+	}
+	return a.command("resume " + quote(v.Thread))
+}
+
+func (a *app) printThread(v *threadView) {
+	rows := [][]string{{"thread", v.Thread}, {"status", v.Status}}
+	add := func(name, value string) {
+		if value != "" {
+			rows = append(rows, []string{name, visible(value)})
+		}
+	}
+	add("workflow", strings.TrimSpace(v.Workflow+" "+v.Digest))
+	add("step", strconv.Itoa(v.Step))
+	add("checkpoint", v.Checkpoint)
+	add("created", timeText(v.Created))
+	add("updated", timeText(v.Updated))
+	if v.Due != 0 {
+		add("due", timeText(v.Due))
+	}
+	add("state", bytesText(v.Bytes)+" in "+count(len(v.Channels), "channel"))
+	add("channels", strings.Join(v.Channels, ", "))
+	if len(v.Next) > 0 {
+		add("next", nextText(v.Next))
+	}
+	if len(v.Done) > 0 {
+		add("done of it", endsText(v.Done))
+	}
+	if v.Error != nil {
+		add("error", v.Error.Error())
+		for _, c := range v.Error.Cause {
+			add("  cause", c)
+		}
+	}
+	add("damage", v.Damage)
+	if v.Holder != nil {
+		add("held by", "pid "+strconv.Itoa(v.Holder.PID)+" on "+v.Holder.Host)
+	}
+	add("records", strconv.FormatInt(v.Records, 10))
+	add("command", v.Command)
+	a.table(rows)
+}

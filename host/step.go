@@ -1,0 +1,134 @@
+package host
+
+import (
+	"context"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/dashhost/dashhost/checkpoint"
+	"github.com/dashhost/dashhost/internal/engine"
+)
+
+// Step is what the record of a superstep says, for programs that show what a store keeps.
+type Step struct {
+	Branch string // ULID of the run that made it
+	Number int    // 0 = the input of the first turn
+	Source string // "input", "loop" or "upgrade"
+	Graph  string // digest, "sha256:..."
+	Status string // of the thread after this step, unless a later record says otherwise
+	Done   []TaskEnd
+	Next   []NextTask
+	Errors []*engine.Error // of tasks that failed and did not fail the run
+}
+
+// TaskEnd is a task that is done.
+type TaskEnd struct {
+	Node     string        `json:"node"`
+	Path     string        `json:"path,omitempty"` // which task of the node, "" if it is the only one
+	Attempt  int           `json:"attempt"`
+	Duration time.Duration `json:"duration_ns"`
+}
+
+// NextTask is what a node has to do in the next step.
+type NextTask struct {
+	Node  string `json:"node"`
+	Path  string `json:"path,omitempty"` // of a task that another node sent
+	Tasks int    `json:"tasks"`
+	Defer bool   `json:"defer,omitempty"` // waits until nothing else is due
+}
+
+// DescribeStep reads a record of kind checkpoint.KindStep. The error says that its metadata is not what this version writes.
+func DescribeStep(r *checkpoint.Record) (*Step, error) {
+	m, err := engine.DecodeStep(r)
+	if err != nil {
+		return nil, err
+	}
+	s := &Step{
+		Branch: m.Branch, Number: m.Step, Source: m.Source, Graph: m.Graph, Status: m.Status,
+		Done: make([]TaskEnd, 0, len(m.Done)), Next: make([]NextTask, 0, len(m.Next)), Errors: m.Errors,
+	}
+	for _, d := range m.Done {
+		s.Done = append(s.Done, taskEnd(d))
+	}
+	for _, p := range m.Next {
+		n := NextTask{Node: p.Node, Path: p.Path, Tasks: 1, Defer: p.Defer}
+		if p.Each != nil {
+			n.Tasks = *p.Each
+		}
+		s.Next = append(s.Next, n)
+	}
+	return s, nil
+}
+
+func taskEnd(e engine.Ended) TaskEnd {
+	return TaskEnd{Node: e.Node, Path: e.Path, Attempt: e.Attempt, Duration: time.Duration(e.Duration) * time.Microsecond}
+}
+
+// Tail is what happened after the newest step of a thread.
+type Tail struct {
+	Done []TaskEnd     // tasks of the next step that are done already
+	Err  *engine.Error // the newest error: of the run, else of a task; nil if there is none
+}
+
+// DescribeTail reads what was recorded after head, the newest step of its thread.
+func DescribeTail(ctx context.Context, s *checkpoint.Store, head *checkpoint.Record) (*Tail, error) {
+	t := &Tail{Done: []TaskEnd{}}
+	for r, err := range s.Records(ctx, head.Thread) {
+		if err != nil {
+			return t, err
+		}
+		if r.Seq <= head.Seq || r.Namespace != head.Namespace {
+			continue
+		}
+		if err := t.add(r); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+func (t *Tail) add(r *checkpoint.Record) error {
+	switch r.Kind {
+	case checkpoint.KindTaskDone, checkpoint.KindTaskFailed:
+		m, err := engine.DecodeTask(r)
+		if err != nil {
+			return err
+		}
+		if r.Kind == checkpoint.KindTaskDone {
+			t.Done = append(t.Done, taskEnd(m.Ended))
+		} else {
+			t.Err = m.Error
+		}
+	case checkpoint.KindRelease:
+		if len(r.Meta) == 0 {
+			return nil
+		}
+		m, err := engine.DecodeRelease(r)
+		if err != nil {
+			return err
+		}
+		if m.Error != nil {
+			t.Err = m.Error
+		}
+	}
+	return nil
+}
+
+// hiddenEntry starts the names of entries that are not channels: no channel of a manifest can be called so.
+const hiddenEntry = ":"
+
+// Channels yields the channels of a stored state with their values as raw JSON, sorted by name, without the entries that the
+// engine keeps for itself.
+func Channels(s checkpoint.State) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		for _, name := range s.Names() {
+			if strings.HasPrefix(name, hiddenEntry) {
+				continue
+			}
+			if v, ok := s.Get(name); ok && !yield(name, v) {
+				return
+			}
+		}
+	}
+}
