@@ -77,8 +77,11 @@ func (r *recorder) Fail(b []byte, retryUS int64) error {
 	r.failure, r.retry = string(b), retryUS
 	return nil
 }
-func (r *recorder) RouteTo(node []byte) error          { r.note("route_to %q", node); return nil }
-func (r *recorder) RouteSend(node, input []byte) error { r.note("route_send %q %q", node, input); return nil }
+func (r *recorder) RouteTo(node []byte) error { r.note("route_to %q", node); return nil }
+func (r *recorder) RouteSend(node, input []byte) error {
+	r.note("route_send %q %q", node, input)
+	return nil
+}
 
 func (r *recorder) Interrupt(q []byte) (int, error) {
 	r.note("interrupt %q", q)
@@ -137,7 +140,10 @@ func (r *recorder) HTTPFetch(head, body []byte) (int32, error) {
 	r.note("fetch %q %q", head, body)
 	return 5, nil
 }
-func (r *recorder) HTTPHead(h int32) ([]byte, error) { r.note("head %d", h); return []byte("head"), nil }
+func (r *recorder) HTTPHead(h int32) ([]byte, error) {
+	r.note("head %d", h)
+	return []byte("head"), nil
+}
 func (r *recorder) HTTPBody(h int32, buf []byte) (int, error) {
 	r.note("body %d %d", h, len(buf))
 	if r.body != nil {
