@@ -1,0 +1,133 @@
+package host
+
+import (
+	"sync"
+	"time"
+
+	"github.com/dashhost/dashhost/internal/engine"
+)
+
+// Types of events, in Event.Type.
+const (
+	EventRunStart  = "run_start"  // the input is recorded
+	EventRunEnd    = "run_end"    // the run is done
+	EventRunError  = "run_error"  // the run failed
+	EventRunStop   = "run_stop"   // the run stopped before its end
+	EventNodeStart = "node_start" // a task was scheduled
+	EventNodeEnd   = "node_end"   // a task is done
+	EventNodeRetry = "node_retry" // an attempt failed, another follows
+	EventNodeError = "node_error" // the last attempt failed
+	EventStep      = "step"       // a superstep is recorded
+)
+
+// Event is something that happened in a run and is durable. Seq numbers a
+// thread's events from 1 without gaps, the same after a crash.
+type Event struct {
+	Type       string
+	Thread     string
+	Run        string
+	Seq        uint64
+	Time       time.Time // when it was recorded
+	Step       int
+	Node, Path string
+	Attempt    int
+	Tasks      int           // step: how many the next one has
+	Duration   time.Duration // of the attempt; step: since the one before
+	Checkpoint string
+	Status     string
+	Err        *Error
+}
+
+// eventOf puts an event of the engine into the form of this package. An input
+// is a checkpoint, but no superstep.
+func eventOf(e engine.Event, last *time.Time) (Event, bool) {
+	at := time.UnixMicro(e.Time)
+	out := Event{
+		Type: string(e.Type), Thread: e.Thread, Run: e.Run, Seq: e.Seq, Time: at, Step: e.Step, Node: e.Node, Path: e.Path,
+		Attempt: e.Attempt, Tasks: e.Tasks, Duration: e.Duration, Checkpoint: e.Checkpoint, Status: e.Status, Err: e.Err,
+	}
+	if e.Type != engine.EventCheckpoint {
+		return out, true
+	}
+	out.Type = EventStep
+	if !last.IsZero() {
+		out.Duration = at.Sub(*last)
+	}
+	first := last.IsZero()
+	*last = at
+	return out, !first
+}
+
+// feedSize is how many events wait for somebody who reads them.
+const feedSize = 4096
+
+// feed hands events from the engine to one reader. Without a reader it keeps
+// the newest; with one, a full feed makes the engine wait.
+type feed struct {
+	mu      sync.Mutex
+	change  *sync.Cond // events, reading or closed changed
+	events  []Event
+	last    time.Time // of the last checkpoint
+	reading bool
+	closed  bool
+}
+
+func newFeed(since time.Time) *feed {
+	f := &feed{last: since}
+	f.change = sync.NewCond(&f.mu)
+	return f
+}
+
+func (f *feed) emit(e engine.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	ev, ok := eventOf(e, &f.last)
+	if !ok {
+		return
+	}
+	for f.reading && len(f.events) >= feedSize {
+		f.change.Wait()
+	}
+	if len(f.events) >= feedSize {
+		f.events = f.events[1:]
+	}
+	f.events = append(f.events, ev)
+	f.change.Broadcast()
+}
+
+func (f *feed) close() {
+	f.mu.Lock()
+	f.closed = true
+	f.change.Broadcast()
+	f.mu.Unlock()
+}
+
+// all is the iterator behind Run.Events.
+func (f *feed) all(yield func(Event) bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reading = true
+	defer func() {
+		f.reading = false
+		f.change.Broadcast()
+	}()
+	for {
+		for len(f.events) == 0 && !f.closed {
+			f.change.Wait()
+		}
+		if len(f.events) == 0 {
+			return
+		}
+		batch := f.events
+		f.events = nil
+		f.change.Broadcast()
+		f.mu.Unlock()
+		for _, e := range batch {
+			if !yield(e) {
+				f.mu.Lock()
+				return
+			}
+		}
+		f.mu.Lock()
+	}
+}

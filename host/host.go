@@ -1,0 +1,163 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/dashhost/dashhost/checkpoint"
+	"github.com/dashhost/dashhost/checkpoint/memstore"
+	"github.com/dashhost/dashhost/guest"
+)
+
+// Options of a Host. Nil and the zero value are fine.
+type Options struct {
+	Logger   hclog.Logger // default silent
+	CacheDir string       // where compiled modules are kept; "" = only in memory
+	// Store is the URL of the store and overrides the manifest's. "" = the
+	// manifest's, and "mem:" if that names none.
+	Store string
+	// OpenStore opens the store of a URL. The default opens "mem:" and gives a
+	// *SchemeError for everything else; openurl.Store knows the other schemes.
+	OpenStore func(ctx context.Context, url string) (*checkpoint.Store, error)
+	Clock     Clock // default the system's
+}
+
+// Host holds what runs share: the wasm runtime and the open stores. It is safe
+// for concurrent use. Close it when it is not needed any more.
+type Host struct {
+	opts  Options
+	log   hclog.Logger
+	guest *guest.Runtime
+
+	mu     sync.Mutex
+	stores map[string]*checkpoint.Store
+	runs   map[*Run]struct{}
+	graphs map[*Graph]struct{}
+	closed bool
+}
+
+// New makes a Host. The error is one of the wasm runtime.
+func New(o *Options) (*Host, error) {
+	h := &Host{stores: map[string]*checkpoint.Store{}, runs: map[*Run]struct{}{}, graphs: map[*Graph]struct{}{}}
+	if o != nil {
+		h.opts = *o
+	}
+	h.log = h.opts.Logger
+	if h.log == nil {
+		h.log = hclog.NewNullLogger()
+	}
+	if h.opts.OpenStore == nil {
+		h.opts.OpenStore = openMemory
+	}
+	if h.opts.Clock == nil {
+		h.opts.Clock = systemClock
+	}
+	var err error
+	h.guest, err = guest.Open(context.Background(), &guest.Options{CacheDir: h.opts.CacheDir, Logger: h.log.Named("guest")})
+	if err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+func openMemory(_ context.Context, url string) (*checkpoint.Store, error) {
+	if url != memoryURL {
+		return nil, &SchemeError{URL: url}
+	}
+	return checkpoint.New(memstore.New(), nil), nil
+}
+
+const memoryURL = "mem:"
+
+// Store returns the store named by Options.Store, opening it if need be. It
+// belongs to the Host, which closes it.
+func (h *Host) Store(ctx context.Context) (*checkpoint.Store, error) {
+	return h.store(ctx, h.opts.Store)
+}
+
+func (h *Host) store(ctx context.Context, url string) (*checkpoint.Store, error) {
+	if url == "" {
+		url = memoryURL
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return nil, ErrClosed
+	}
+	if s := h.stores[url]; s != nil {
+		return s, nil
+	}
+	s, err := h.opts.OpenStore(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	h.stores[url] = s
+	return s, nil
+}
+
+// Close cancels the runs that still go on, which can be resumed then, and
+// closes graphs, stores and the wasm runtime. It waits for the runs until ctx
+// ends. Calling it again does nothing.
+func (h *Host) Close(ctx context.Context) error {
+	h.mu.Lock()
+	if h.closed {
+		h.mu.Unlock()
+		return nil
+	}
+	h.closed = true
+	runs, graphs, stores := h.runs, h.graphs, h.stores
+	h.runs, h.graphs, h.stores = map[*Run]struct{}{}, nil, nil
+	h.mu.Unlock()
+
+	var errs []error
+	for r := range runs {
+		r.Cancel()
+	}
+	for r := range runs {
+		select {
+		case <-r.done:
+		case <-ctx.Done():
+			errs = append(errs, ctx.Err())
+		}
+	}
+	for g := range graphs {
+		errs = append(errs, g.close(ctx))
+	}
+	for _, s := range stores {
+		errs = append(errs, s.Close())
+	}
+	errs = append(errs, h.guest.Close(ctx))
+	return errors.Join(errs...)
+}
+
+// adopt keeps track of a run until it ends.
+func (h *Host) adopt(r *Run) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return ErrClosed
+	}
+	h.runs[r] = struct{}{}
+	return nil
+}
+
+func (h *Host) forget(r *Run) {
+	h.mu.Lock()
+	delete(h.runs, r)
+	h.mu.Unlock()
+}
+
+// compilers is how many modules are compiled at once.
+func compilers() int { return max(1, runtime.GOMAXPROCS(0)) }
+
+// Clock is where a Host takes the time of runs from; hosttest has one that
+// tests move by hand.
+type Clock interface {
+	Now() time.Time
+	Sleep(ctx context.Context, d time.Duration) error
+}
