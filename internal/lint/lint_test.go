@@ -80,6 +80,31 @@ func TestReadmeCommandsAreBuilt(t *testing.T) {
 	}
 }
 
+// The Go code that README shows is code of an example that runs in a test, line by line.
+func TestReadmeCodeRuns(t *testing.T) {
+	_, rest, found := strings.Cut(string(read(t, root+"/README.md")), "```go\n")
+	block, _, closed := strings.Cut(rest, "```")
+	if !found || !closed {
+		t.Fatal("README.md: no Go code in it")
+	}
+	flat := func(code string) (lines []string) {
+		for line := range strings.Lines(code) {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+		return lines
+	}
+	shown, source := flat(block), flat(string(read(t, root+"/examples/embed/main.go")))
+	if len(shown) < 5 {
+		t.Fatalf("README.md: the Go code has %d lines", len(shown))
+	}
+	for i := range source {
+		if len(source)-i >= len(shown) && slices.Equal(source[i:i+len(shown)], shown) {
+			return
+		}
+	}
+	t.Error("README.md: its Go code is not a part of examples/embed/main.go")
+}
+
 // Each target of the Makefile is listed by make help, and is declared as what it is: not a file.
 func TestMakeTargets(t *testing.T) {
 	var declared, described []string
