@@ -59,9 +59,6 @@ func (b *builder) checkBranches(v *value) {
 	if when == nil || when.bad {
 		return
 	}
-	if len(when.items) == 0 {
-		b.fs.errorf(when.pos, "", "%s: expected at least one branch, found none", when.path)
-	}
 	for i, w := range when.items {
 		b.checkTargets(w.get("to"))
 		switch {

@@ -24,15 +24,15 @@ func (p Pos) String() string {
 // Severity tells what must be mended from what should be looked at.
 type Severity uint8
 
-// The severities. A manifest with a SeverityError has no Graph.
+// The severities. A manifest with a Error has no Graph.
 const (
-	SeverityError Severity = iota
-	SeverityWarning
+	Error Severity = iota
+	Warning
 )
 
 // String is "error" or "warning".
 func (s Severity) String() string {
-	if s == SeverityWarning {
+	if s == Warning {
 		return "warning"
 	}
 	return "error"
@@ -52,7 +52,7 @@ func (f Fault) String() string {
 	var b strings.Builder
 	b.WriteString(f.Pos.String())
 	b.WriteString(": ")
-	if f.Severity == SeverityWarning {
+	if f.Severity == Warning {
 		b.WriteString("warning: ")
 	}
 	b.WriteString(f.Text)
@@ -105,7 +105,7 @@ func (fs *faults) add(f Fault) {
 	if fs.seen[f] {
 		return
 	}
-	if f.Severity == SeverityError {
+	if f.Severity == Error {
 		fs.errors++
 	}
 	if fs.full() {
@@ -121,7 +121,7 @@ func (fs *faults) errorf(at Pos, hint, format string, a ...any) {
 }
 
 func (fs *faults) warnf(at Pos, hint, format string, a ...any) {
-	fs.add(Fault{Pos: at, Severity: SeverityWarning, Text: fmt.Sprintf(format, a...), Hint: hint})
+	fs.add(Fault{Pos: at, Severity: Warning, Text: fmt.Sprintf(format, a...), Hint: hint})
 }
 
 // sorted returns the faults by place.

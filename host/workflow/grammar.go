@@ -67,7 +67,14 @@ func intShape(low, high float64) *shape      { return &shape{form: formInt, min:
 
 func channelRef() *shape  { return refShape(refChannel, "a channel") }
 func channelRefs() *shape { return listShape("a list of channels", channelRef()) }
-func nodeRefs() *shape    { return listShape("a list of nodes", refShape(refNode, "a node")) }
+func nodeRefs() *shape {
+	return notEmpty(listShape("a list of nodes", refShape(refNode, "a node")))
+}
+
+func notEmpty(s *shape) *shape {
+	s.notEmpty = true
+	return s
+}
 
 // targets are what an edge may lead to.
 func targets() *shape {
@@ -110,7 +117,7 @@ func channelShape() *shape {
 		{name: "reduce", shape: wordShape(words("value", "first", "append", "union", "merge", "add", "max", "min")), def: "value", doc: "How several writes become one value."},
 		{name: "kind", shape: wordShape(words("plain", "ephemeral", "barrier")), def: "plain", doc: "How long a value lives."},
 		{name: "writers", shape: nodeRefs(), doc: "Nodes that a barrier waits for."},
-		{name: "schema", shape: &shape{form: formJSON, what: "a JSON Schema"}, doc: "JSON Schema of the value."},
+		{name: "schema", shape: &shape{form: formJSON, schema: true, what: "a JSON Schema"}, doc: "JSON Schema of the value."},
 	}}
 }
 
@@ -204,8 +211,8 @@ func grantsShape(n names) *shape {
 			{name: "max_bytes", shape: sizeShape(), def: "1MiB", doc: "All keys and values together."},
 		}}},
 		{name: "http", later: true, doc: "Requests to the outside.", shape: &shape{form: formObject, what: "an object {allow, methods, max_bytes, rate}", fields: []field{
-			{name: "allow", shape: listShape("a list of URLs", textShape(n.url)), need: true, doc: "URLs; a host may start with *., a path may end in *."},
-			{name: "methods", shape: listShape("a list of methods", textShape(n.method)), def: "[GET]", doc: "Methods."},
+			{name: "allow", shape: notEmpty(listShape("a list of URLs", textShape(n.url))), need: true, doc: "URLs; a host may start with *., a path may end in *."},
+			{name: "methods", shape: notEmpty(listShape("a list of methods", textShape(n.method))), def: "[GET]", doc: "Methods."},
 			{name: "max_bytes", shape: sizeShape(), def: "4MiB", doc: "Size of one response."},
 			{name: "rate", shape: rateShape(), doc: "Requests in a time."},
 		}}},
@@ -220,11 +227,11 @@ func edgeShape() *shape {
 	return &shape{form: formObject, what: "an edge", exactlyOne: []string{"to", "when", "route"}, fields: []field{
 		{name: "from", shape: &shape{form: formOneOrMany, what: "a node or a list of nodes", elem: refShape(refNodeOrStart, "a node or START")}, need: true, doc: "Where it starts; a list waits for all."},
 		{name: "to", shape: targets(), doc: "Where it leads."},
-		{name: "when", doc: "Branches, the first that holds is taken.", shape: listShape("a list of branches", &shape{form: formObject, what: "a branch", fields: []field{
+		{name: "when", doc: "Branches, the first that holds is taken.", shape: notEmpty(listShape("a list of branches", &shape{form: formObject, what: "a branch", fields: []field{
 			{name: "if", shape: &shape{form: formText, what: "a CEL expression"}, doc: "Condition over channels; without it always, last only."},
 			{name: "to", shape: targets(), need: true, doc: "Where it leads."},
-		}})},
-		{name: "route", shape: listShape("a list of nodes", refShape(refNodeOrEnd, "a node or END")), doc: "Nodes that the node itself may choose."},
+		}}))},
+		{name: "route", shape: notEmpty(listShape("a list of nodes", refShape(refNodeOrEnd, "a node or END"))), doc: "Nodes that the node itself may choose."},
 	}}
 }
 

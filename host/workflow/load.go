@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 )
 
 // SupportedVersions are the values of `version` that this package reads.
@@ -40,14 +39,17 @@ type ModuleInfo struct {
 }
 
 // Load reads and validates a manifest. The error is an *Invalid with every
-// fault of it, or ctx's. The faults returned beside a Graph are warnings.
+// fault of it, that of reading the file, or ctx's. The faults returned beside a Graph are warnings.
 func Load(ctx context.Context, file string, o *Options) (*Graph, []Fault, error) {
 	o = o.withDefaults()
 	src, err := o.ReadFile(file, MaxManifest)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrTooLarge):
 		fs := newFaults(file)
-		fs.errorf(Pos{}, fileHint(err, MaxManifest), "%s", cause(err))
+		tooLarge(fs)
 		return nil, nil, fs.invalid()
+	case err != nil:
+		return nil, nil, fmt.Errorf("manifest %s: %w", file, cause(err))
 	}
 	return Parse(ctx, file, src, o)
 }
@@ -106,6 +108,10 @@ func readFile(name string, max int64) ([]byte, error) {
 	return b, nil
 }
 
+func tooLarge(fs *faults) {
+	fs.errorf(Pos{}, "keep data in files that the run gets as input", "expected a manifest of at most %d bytes, found more", MaxManifest)
+}
+
 // cause is the text of an error without the operation and path, which the
 // place of the fault says already.
 func cause(err error) error {
@@ -114,11 +120,4 @@ func cause(err error) error {
 		return pe.Err
 	}
 	return err
-}
-
-func fileHint(err error, max int64) string {
-	if errors.Is(err, ErrTooLarge) {
-		return fmt.Sprintf("at most %s bytes are read", strconv.FormatInt(max, 10))
-	}
-	return ""
 }

@@ -2,7 +2,6 @@ package workflow
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -54,6 +53,9 @@ func found(n *yaml.Node) string {
 	case yaml.MappingNode:
 		return "an object"
 	case yaml.SequenceNode:
+		if len(n.Content) == 0 {
+			return "an empty list"
+		}
 		return "a list"
 	}
 	switch {
@@ -253,7 +255,7 @@ func (r *reader) list(v *value) {
 		}
 		v.items = append(v.items, it)
 	}
-	if len(v.items) == 0 && (s.form == formOneOrMany || slices.Contains([]refKind{refNode, refNodeOrEnd}, s.elem.ref)) {
+	if len(v.items) == 0 && s.needsElement() {
 		r.wrong(v, "at least one element", "")
 	}
 }

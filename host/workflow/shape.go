@@ -26,18 +26,20 @@ const (
 // the parser, the canonical form, the JSON Schema and the check of the
 // reference, so none of them can know a field that another does not.
 type shape struct {
-	form   form
-	what   string  // what a value of it is called in messages: "a node"
-	fields []field // formObject
-	elem   *shape  // formTable, formList, formOneOrMany
-	key    *name   // formTable
-	words  []word  // formWord
-	min    float64 // formInt, formFloat, formSize, formCount
-	max    float64 // 0 = none
-	text   *name   // formText: what it must look like; nil = any text but ""
-	ref    refKind // formText: what it must name
-	url    bool    // formText: ${env:X} is replaced in it
-	alt    *shape  // formWord: taken when an object stands there
+	form     form
+	what     string  // what a value of it is called in messages: "a node"
+	fields   []field // formObject
+	elem     *shape  // formTable, formList, formOneOrMany
+	key      *name   // formTable
+	words    []word  // formWord
+	min      float64 // formInt, formFloat, formSize, formCount
+	max      float64 // 0 = none
+	text     *name   // formText: what it must look like; nil = any text but ""
+	ref      refKind // formText: what it must name
+	url      bool    // formText: ${env:X} is replaced in it
+	schema   bool    // formJSON: a JSON Schema
+	notEmpty bool    // formList: with at least one element
+	alt      *shape  // formWord: taken when an object stands there
 
 	exactlyOne []string // formObject: of these fields
 	atLeastOne []string // formObject: of these fields
@@ -104,5 +106,7 @@ func (s *shape) wordTexts() []string {
 	return out
 }
 
-// forLists reports whether one element may stand for a list of it.
-func (s *shape) isList() bool { return s.form == formList || s.form == formOneOrMany }
+// needsElement reports whether an empty list would mean nothing.
+func (s *shape) needsElement() bool {
+	return s.form == formOneOrMany || s.notEmpty
+}

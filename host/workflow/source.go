@@ -65,7 +65,7 @@ func (s *source) parse(fs *faults) *yaml.Node {
 func (s *source) checkBytes(fs *faults) bool {
 	switch {
 	case len(s.text) > MaxManifest:
-		fs.errorf(Pos{}, "keep data in files that the run gets as input", "expected a manifest of at most %d bytes, found %d", MaxManifest, len(s.text))
+		tooLarge(fs)
 		return false
 	case bytes.HasPrefix(s.text, []byte{0xff, 0xfe}), bytes.HasPrefix(s.text, []byte{0xfe, 0xff}):
 		fs.errorf(Pos{Line: 1, Col: 1}, "save the file as UTF-8", "expected UTF-8 text, found UTF-16")

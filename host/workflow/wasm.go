@@ -121,12 +121,12 @@ func (b *builder) missingGrants(n *Node, m *Module, info *ModuleInfo) {
 		}
 		f := Fault{
 			Pos:      v.key,
-			Severity: SeverityWarning,
+			Severity: Warning,
 			Text:     fmt.Sprintf("%s: module %s imports functions that need the grant %s, which is missing", v.path, m.Name, grant),
 			Hint:     "a call will be denied; add " + grantLine(grant),
 		}
 		if n.StrictImports {
-			f.Severity = SeverityError
+			f.Severity = Error
 		}
 		if v.has("grants") {
 			f.Pos = v.get("grants").key
