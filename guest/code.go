@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -74,14 +73,14 @@ func (r *Runtime) compile(ctx context.Context, key codeKey, encode func() ([]byt
 // build encodes at once, as the bytes belong to the caller, and compiles in a goroutine.
 func (c *code) build(encode func() ([]byte, error)) {
 	var wasm []byte
-	if c.err = guard(func() (err error) { wasm, err = encode(); return err }); c.err != nil {
+	if c.err = c.rt.guard("encode", func() (err error) { wasm, err = encode(); return err }); c.err != nil {
 		c.finish()
 		return
 	}
 	go func() {
 		defer c.finish()
 		c.rt.compiles.Add(1)
-		c.err = guard(func() error { return c.rt.cache.around(c.key, func() error { return c.make(wasm) }) })
+		c.err = c.rt.guard("compile", func() error { return c.rt.cache.around(c.key, func() error { return c.make(wasm) }) })
 	}()
 }
 
@@ -130,13 +129,20 @@ func (c *code) release() {
 	}
 }
 
-// guard runs f and turns a panic into an error: the compiler is not ours and the process is.
-func guard(f func() error) (err error) {
+// guard runs f and turns a panic into an error, with the detail in the log: the code is not ours, the
+// process is.
+func (r *Runtime) guard(what string, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			stack := string(debug.Stack())
-			err = errors.Join(&InternalError{Func: "compile", Value: v, Stack: stack}, fmt.Errorf("at %s", stack))
+			err = r.panicked(what, v)
 		}
 	}()
 	return f()
+}
+
+// panicked logs a panic and makes the error for it. It is called by the deferred function that recovered.
+func (r *Runtime) panicked(what string, v any) *InternalError {
+	e := &InternalError{Func: what, Value: v, Stack: string(debug.Stack())}
+	r.log.Error("panic", "in", what, "value", fmt.Sprint(v), "stack", e.Stack)
+	return e
 }

@@ -118,7 +118,7 @@ func (e *ViolationError) Error() string { return "abi violation: " + e.Text }
 
 // StartError is returned by a call that needed a new instance whose start phase failed.
 type StartError struct {
-	Stage  string // "instantiate" (start section included), "_initialize" or "dash_start"
+	Stage  string // "host", "instantiate" (start section included), "_initialize" or "dash_start"
 	Status int32  // what dash_start returned, 0 when it did not return
 	Text   string // the guest's own text, from fail; may be ""
 	Err    error  // cause when it did not return: *TrapError, *ExitError, *LimitError, ...
@@ -136,20 +136,16 @@ func (e *StartError) Error() string {
 
 func (e *StartError) Unwrap() error { return e.Err }
 
-// InternalError is returned when host code panicked while it served a guest. The instance is retired and
-// the detail is in the log.
+// InternalError is returned when host code panicked while it served a guest, or the compiler while it
+// compiled one. The instance is retired and the detail is in the log.
 type InternalError struct {
-	Func  string // host function, "" outside one
+	Func  string // host function, or "start host", "encode", "compile"
 	Value any    // what was given to panic
 	Stack string // stack of the panicking goroutine
 }
 
 func (e *InternalError) Error() string {
-	where := e.Func
-	if where == "" {
-		where = "call"
-	}
-	return fmt.Sprintf("internal error: panic in %s: %v", where, e.Value)
+	return fmt.Sprintf("internal error: panic in %s: %v", e.Func, e.Value)
 }
 
 func (e *InternalError) Unwrap() error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"strings"
 
 	"github.com/tetratelabs/wazero"
@@ -156,9 +155,7 @@ func (in *instance) enter(mod api.Module, name string) {
 func (in *instance) leave() {
 	r := recover()
 	if r != nil && in.broken == nil {
-		in.broken = &InternalError{Func: in.inside, Value: r, Stack: string(debug.Stack())}
-		in.pool.code.rt.log.Error("panic in a host function; the instance is retired", "module", in.pool.name,
-			"function", in.inside, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+		in.broken = in.pool.code.rt.panicked(in.inside, r)
 	}
 	in.inside = ""
 	in.args = args{}

@@ -59,7 +59,11 @@ func (p *Pool) start(ctx context.Context) (_ *instance, err error) {
 	in.memory.limit = wholePages(p.limits.Memory)
 	in.done = make(chan struct{})
 	in.base = experimental.WithMemoryAllocator(context.Background(), &in.memory)
-	in.call = call{host: p.cfg.Start(), phase: abi.PhaseStart}
+	in.call = call{phase: abi.PhaseStart}
+	err = p.code.rt.guard("start host", func() error { in.host = p.cfg.Start(); return nil })
+	if err != nil {
+		return nil, &StartError{Stage: "host", Err: err}
+	}
 	if !p.register(in) {
 		return nil, ErrClosed
 	}

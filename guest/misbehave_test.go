@@ -192,7 +192,7 @@ func TestPanicInHostCode(t *testing.T) {
 				t.Errorf("the cause is lost: %v", err)
 			}
 		}
-		if n := strings.Count(log.String(), "panic in a host function"); n != 3 || !strings.Contains(log.String(), "TestPanicInHostCode") {
+		if n := strings.Count(log.String(), "in=log_enabled"); n != 3 || !strings.Contains(log.String(), "TestPanicInHostCode") {
 			t.Errorf("%d entries in the log: %s", n, log.String())
 		}
 		if s := p.Stats(); s.Retired != 3 || s.Idle != 0 {
