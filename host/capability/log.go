@@ -149,7 +149,8 @@ func (j *journal) lines(fd int, b []byte) {
 	}
 }
 
-// cut logs a line that has become too long, up to its last whole character.
+// cut logs a line that has become too long, up to its last whole character. A carriage return waits for
+// what comes next: it may be part of the line's end.
 func (j *journal) cut(fd int) {
 	half := &j.half[fd-1]
 	end := len(*half)
@@ -160,6 +161,9 @@ func (j *journal) cut(fd int) {
 			}
 			break
 		}
+	}
+	if (*half)[end-1] == '\r' {
+		end--
 	}
 	j.line(fd, (*half)[:end])
 	*half = append((*half)[:0], (*half)[end:]...)
