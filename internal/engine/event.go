@@ -175,15 +175,28 @@ func (m *ReleaseMeta) events() []Event {
 	return []Event{e}
 }
 
-// outbox holds events of records that are written but not yet durable.
-type outbox struct{ events []Event }
+// outbox holds events of records that are written but not yet durable, in any
+// order.
+type outbox struct {
+	events []Event
+	sent   uint64 // number of the last event that was taken
+}
 
 func (o *outbox) add(evs []Event) { o.events = append(o.events, evs...) }
 
-// take empties the box, in log order.
-func (o *outbox) take() []Event {
-	evs := o.events
-	o.events = nil
-	slices.SortStableFunc(evs, func(a, b Event) int { return cmp.Compare(a.Seq, b.Seq) })
+// take removes the events up to number last, in order; with stopAtGap only as
+// far as no number is missing.
+func (o *outbox) take(last uint64, stopAtGap bool) []Event {
+	slices.SortFunc(o.events, func(a, b Event) int { return cmp.Compare(a.Seq, b.Seq) })
+	n := 0
+	for n < len(o.events) && o.events[n].Seq <= last {
+		if stopAtGap && o.events[n].Seq != o.sent+1 {
+			break
+		}
+		o.sent = o.events[n].Seq
+		n++
+	}
+	evs := o.events[:n:n]
+	o.events = o.events[n:]
 	return evs
 }

@@ -20,44 +20,69 @@ func (r *Run) note(rec *checkpoint.Record) {
 	r.mu.Unlock()
 }
 
-// flush emits what was noted. It is called when everything appended so far is
-// durable; what is durable is always a prefix of the log.
-func (r *Run) flush() {
+// flush emits events up to and including number last, which are durable. It is
+// called when everything appended so far has been noted.
+func (r *Run) flush(last uint64) { r.emit(last, false) }
+
+// emit sends events in order, one goroutine at a time. While tasks run, a
+// record may be appended and not yet noted when a later one is durable already:
+//
+//	worker A: append, gets number 10
+//	worker B: append, gets number 11, note, sync
+//	worker B: emit up to 11 must not send 11 yet
+//	worker A: note
+//
+// so emit stops at a gap if told to; the next one sends the rest.
+func (r *Run) emit(last uint64, stopAtGap bool) {
 	if r.cfg.Emit == nil {
 		return
 	}
+	r.emitting.Lock()
+	defer r.emitting.Unlock()
 	r.mu.Lock()
-	evs := r.box.take()
+	evs := r.box.take(last, stopAtGap)
 	r.mu.Unlock()
 	for _, e := range evs {
 		r.cfg.Emit(e)
 	}
 }
 
-// syncSoon sees to it that a record nobody waits for becomes durable even if
-// its siblings run for hours: one goroutine at a time waits for the newest.
-func (r *Run) syncSoon(c *checkpoint.Commit) {
+// lastEvent is the number of the last event that rec makes.
+func lastEvent(rec *checkpoint.Record) uint64 { return rec.FirstEvent + uint64(rec.Events) - 1 }
+
+// pendingSync is an append that nobody waits for.
+type pendingSync struct {
+	commit *checkpoint.Commit
+	last   uint64 // its last event
+}
+
+// syncSoon sees to it that a record nobody waits for becomes durable, and is
+// told, even if its siblings run for hours: one goroutine at a time waits for
+// the newest.
+func (r *Run) syncSoon(c *checkpoint.Commit, rec *checkpoint.Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.last = c
-	if r.busy {
+	r.unsynced = &pendingSync{c, lastEvent(rec)}
+	if r.syncing {
 		return
 	}
-	r.busy = true
-	r.flusher.Go(func() {
-		for {
-			r.mu.Lock()
-			c := r.last
-			r.last = nil
-			if c == nil {
-				r.busy = false
-				r.mu.Unlock()
-				return
-			}
+	r.syncing = true
+	r.flusher.Go(r.sync)
+}
+
+func (r *Run) sync() {
+	for {
+		r.mu.Lock()
+		p := r.unsynced
+		r.unsynced = nil
+		if p == nil {
+			r.syncing = false
 			r.mu.Unlock()
-			if c.Wait(context.Background()) != nil {
-				continue // the step's own wait meets the same error and reports it
-			}
+			return
 		}
-	})
+		r.mu.Unlock()
+		if p.commit.Wait(context.Background()) == nil { // else the step's own wait meets the same error and reports it
+			r.emit(p.last, true)
+		}
+	}
 }

@@ -44,11 +44,12 @@ type Run struct {
 
 	crashes int // owners that died during the step to come
 
-	mu      sync.Mutex // guards box, last and busy; never held during I/O
-	box     outbox
-	last    *checkpoint.Commit
-	busy    bool // a goroutine of flusher waits for last
-	flusher sync.WaitGroup
+	mu       sync.Mutex // guards box, unsynced and syncing; never held during I/O
+	box      outbox
+	unsynced *pendingSync
+	syncing  bool       // a goroutine of flusher waits for appends
+	emitting sync.Mutex // held while events leave; taken before mu
+	flusher  sync.WaitGroup
 
 	drainOnce sync.Once
 	drained   chan struct{} // closed by Drain
@@ -133,12 +134,25 @@ func (r *Run) Begin(ctx context.Context, in Input) error {
 		return bad
 	}
 	r.branch = checkpoint.NewID(r.cfg.Clock.Now(), parent)
+	r.box.sent = eventsSoFar(snap)
 	r.head = parent
 	meta := &StepMeta{Branch: r.branch, Step: step, Source: SourceInput, Graph: r.digest}
 	if bad, err := r.commitStep(ctx, meta, inputPlan(writes), nil); bad != nil || err != nil {
 		return orError(bad, err)
 	}
 	return nil
+}
+
+// eventsSoFar is the number of the last event that the log holds.
+func eventsSoFar(snap *checkpoint.Snapshot) uint64 {
+	var last uint64
+	if snap.Head != nil {
+		last = lastEvent(snap.Head)
+	}
+	for _, rec := range snap.Tail {
+		last = max(last, lastEvent(rec))
+	}
+	return last
 }
 
 // orError picks the one that is not nil.
@@ -180,6 +194,7 @@ func (r *Run) Resume(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.box.sent = eventsSoFar(snap)
 	r.branch, r.step, r.head, r.at = m.Branch, m.Step, snap.Head.ID, snap.Head.Time
 	r.state = newState(snap.State.All())
 	for _, p := range m.Next {
@@ -266,7 +281,7 @@ func (r *Run) release(ctx context.Context, status string, e *Error) (*Result, er
 		return nil, err
 	}
 	r.note(rec)
-	r.flush()
+	r.flush(lastEvent(rec))
 	return r.result(status, e), nil
 }
 

@@ -191,7 +191,7 @@ func (r *Run) append(ctx context.Context, rec *checkpoint.Record, meta *StepMeta
 		return err
 	}
 	r.head, r.step, r.at, r.next = rec.ID, meta.Step, rec.Time, next
-	r.flush()
+	r.flush(lastEvent(recs[len(recs)-1]))
 	if meta.Status != StatusRunning {
 		return r.cfg.Claim.Close()
 	}

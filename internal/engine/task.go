@@ -360,7 +360,7 @@ func (r *Run) record(ctx context.Context, rec *checkpoint.Record) {
 		return
 	}
 	r.note(rec)
-	r.syncSoon(commit)
+	r.syncSoon(commit, rec)
 }
 
 // recordEnd writes down how a task ended, so that it never runs again.
