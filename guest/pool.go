@@ -68,17 +68,16 @@ type Pool struct {
 	cfg    PoolConfig
 	limits Limits
 
-	slots   chan struct{} // one element per call that has an instance, or is about to
-	closing chan struct{}
-
 	calls, failed, started, retired atomic.Uint64
-	waiting                         atomic.Int64
 
-	mu     sync.Mutex
-	idle   []*instance            // newest last
-	all    map[*instance]struct{} // idle and busy
-	closed bool
-	freed  bool // the compiled code was given back
+	mu      sync.Mutex
+	busy    int                    // slots taken: calls that run or start an instance
+	queue   []*waiter              // calls that wait for a slot, in order
+	idle    []*instance            // newest last
+	all     map[*instance]struct{} // idle and busy
+	closed  bool
+	drained chan struct{} // closed when the pool is closed and no slot is taken
+	freed   bool          // the compiled code was given back
 }
 
 // NewPool makes a pool of instances of m. It fails with ErrClosed, ErrNotInVersion, a *LoadError if the
@@ -97,8 +96,7 @@ func (m *Module) NewPool(c PoolConfig) (*Pool, error) {
 	}
 	p := &Pool{
 		code: code, name: m.name, cfg: c, limits: limits,
-		slots: make(chan struct{}, c.Max), closing: make(chan struct{}),
-		all: make(map[*instance]struct{}),
+		all: make(map[*instance]struct{}), drained: make(chan struct{}),
 	}
 	if !code.rt.adopt(p) {
 		code.release()
@@ -151,7 +149,7 @@ func (p *Pool) Call(ctx context.Context, h Host, inputLen int) (Result, error) {
 	if err := p.enter(ctx); err != nil {
 		return Result{Status: abi.Failed}, err
 	}
-	defer func() { <-p.slots }()
+	defer p.leave()
 	p.calls.Add(1)
 	res, err := p.serve(ctx, h, inputLen)
 	if err != nil {
@@ -167,40 +165,6 @@ func (p *Pool) serve(ctx context.Context, h Host, inputLen int) (Result, error) 
 	}
 	defer p.give(in)
 	return in.serve(ctx, h, inputLen)
-}
-
-// enter waits for a slot. Goroutines blocked on a channel are served in the order in which they came.
-func (p *Pool) enter(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	select {
-	case p.slots <- struct{}{}:
-	default:
-		if err := p.wait(ctx); err != nil {
-			return err
-		}
-	}
-	select {
-	case <-p.closing:
-		<-p.slots
-		return ErrClosed
-	default:
-		return nil
-	}
-}
-
-func (p *Pool) wait(ctx context.Context) error {
-	p.waiting.Add(1)
-	defer p.waiting.Add(-1)
-	select {
-	case p.slots <- struct{}{}:
-		return nil
-	case <-p.closing:
-		return ErrClosed
-	case <-ctx.Done():
-		return fmt.Errorf("module %s: wait for one of %d instances: %w", p.name, p.cfg.Max, ctx.Err())
-	}
 }
 
 // take gives an idle instance, the one used last, or starts one.
@@ -254,7 +218,7 @@ func (p *Pool) unregister(in *instance) {
 // free gives the compiled code back once the pool is closed and its last instance is gone. It is called
 // with mu held.
 func (p *Pool) free() {
-	if p.closed && len(p.all) == 0 && !p.freed {
+	if p.closed && p.busy == 0 && len(p.all) == 0 && !p.freed {
 		p.freed = true
 		p.code.rt.forget(p)
 		p.code.release()
@@ -265,60 +229,31 @@ func (p *Pool) free() {
 // first, they are cut off with ErrClosed and Close returns an error that says how many; they clean up
 // after themselves. Closing twice is harmless.
 func (p *Pool) Close(ctx context.Context) error {
-	p.mu.Lock()
-	if !p.closed {
-		p.closed = true
-		close(p.closing)
-	}
-	idle := p.idle
-	p.idle = nil
-	p.mu.Unlock()
-	for _, in := range idle {
+	for _, in := range p.shut() {
 		in.retire()
 	}
-	err := p.drain(ctx)
+	select {
+	case <-p.drained:
+		return nil
+	case <-ctx.Done():
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err != nil && len(p.all) > 0 {
-		for in := range p.all {
-			in.fire(closing)
-		}
-		return fmt.Errorf("module %s: cut off %d running calls: %w", p.name, len(p.all), err)
+	for in := range p.all {
+		in.fire(closing)
 	}
-	p.free()
-	return nil
-}
-
-// drain waits until no call runs, by taking all slots, and gives them back.
-func (p *Pool) drain(ctx context.Context) error {
-	for n := range cap(p.slots) {
-		select {
-		case p.slots <- struct{}{}:
-			continue
-		default:
-		}
-		select {
-		case p.slots <- struct{}{}:
-		case <-ctx.Done():
-			for range n {
-				<-p.slots
-			}
-			return ctx.Err()
-		}
+	if p.busy == 0 {
+		return nil
 	}
-	for range cap(p.slots) {
-		<-p.slots
-	}
-	return nil
+	return fmt.Errorf("module %s: cut off %d running calls: %w", p.name, p.busy, ctx.Err())
 }
 
 // Stats gives a snapshot.
 func (p *Pool) Stats() Stats {
 	p.mu.Lock()
-	idle, all := len(p.idle), len(p.all)
-	p.mu.Unlock()
+	defer p.mu.Unlock()
 	return Stats{
-		Max: p.cfg.Max, Idle: idle, Busy: all - idle, Waiting: int(max(p.waiting.Load(), 0)),
+		Max: p.cfg.Max, Idle: len(p.idle), Busy: p.busy, Waiting: len(p.queue),
 		Calls: p.calls.Load(), Failed: p.failed.Load(), Started: p.started.Load(), Retired: p.retired.Load(),
 	}
 }
