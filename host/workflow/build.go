@@ -1,7 +1,9 @@
 package workflow
 
 import (
+	"errors"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -137,10 +139,36 @@ func (b *builder) channel(e entry) *Channel {
 	if s := v.get("schema"); s != nil && !s.bad {
 		var err error
 		if c.Schema, err = CompileSchema(s.raw); err != nil {
-			b.fs.errorf(s.pos, "", "%s: %v", s.path, err)
+			b.fs.errorf(b.insideJSON(s, err), "", "%s: %v", s.path, err)
 		}
 	}
 	return c
+}
+
+// insideJSON returns the place in a value that a *SchemaError points to, else
+// that of the value.
+func (b *builder) insideJSON(v *value, err error) Pos {
+	n := v.node
+	var se *SchemaError
+	if !errors.As(err, &se) {
+		return v.pos
+	}
+	for _, step := range se.path {
+		at := -1
+		for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == step {
+				at = i + 1
+			}
+		}
+		if i, err := strconv.Atoi(step); err == nil && n.Kind == yaml.SequenceNode && i >= 0 && i < len(n.Content) {
+			at = i
+		}
+		if at < 0 {
+			break
+		}
+		n = n.Content[at]
+	}
+	return b.src.at(n)
 }
 
 func (b *builder) module(g *Graph, e entry) *Module {

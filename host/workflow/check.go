@@ -20,8 +20,23 @@ func (b *builder) check(g *Graph) {
 	}
 	b.checkEdges(g)
 	b.checkSettings()
-	b.unused(g)
-	b.checkFlow(g)
+	if b.edgesSound() {
+		b.unreachable(g)
+	}
+	if b.fs.errors == 0 { // else a warning might only follow from a fault
+		b.unused(g)
+		b.rivals(g)
+	}
+}
+
+// edgesSound reports whether all that leads from node to node was understood.
+func (b *builder) edgesSound() bool {
+	for _, f := range b.fs.list {
+		if strings.HasPrefix(f.Text, "edges") || strings.Contains(f.Text, ".on_error:") {
+			return false
+		}
+	}
+	return !b.fs.full() && b.root.get("edges") != nil
 }
 
 // references resolves every text that names something else.

@@ -20,7 +20,7 @@ func (b *builder) checkNode(g *Graph, n *Node, v *value) {
 	if r := v.get("retry"); r != nil && n.Retry.Max < n.Retry.Initial && !r.get("max").bad && !r.get("initial").bad {
 		b.fs.errorf(r.place("max"), "", "%s.retry.max: expected at least the initial wait %s, found %s", v.path, n.Retry.Initial, n.Retry.Max)
 	}
-	if n.OnError == n.Name {
+	if n.OnError != "" && n.OnError == n.Name {
 		b.fs.errorf(v.place("on_error"), "name another node", "%s.on_error: expected another node, found the node itself", v.path)
 	}
 	if h := v.get("grants").get("http"); h.get("allow") != nil {

@@ -193,14 +193,25 @@ func (cc *conditionCompiler) compile(source string) (*Condition, []conditionFaul
 	return c, nil
 }
 
-// faultsOf turns CEL's issues into ours.
+// faultsOf turns CEL's issues into ours. After a syntax error the parser
+// guesses, so only the first is of use.
 func (cc *conditionCompiler) faultsOf(source string, iss *cel.Issues) []conditionFault {
 	var out []conditionFault
 	for _, e := range iss.Errors() {
 		f := conditionFault{offset: offsetOf(source, e.Location.Line(), e.Location.Column()), text: e.Message}
-		if name, ok := undeclared(e.Message); ok {
+		syntax, isSyntax := strings.CutPrefix(e.Message, "Syntax error: ")
+		name, isName := undeclared(e.Message)
+		switch {
+		case isSyntax:
+			return []conditionFault{syntaxFault(f.offset, syntax)}
+		case isName && calledAt(source, f.offset):
+			f.text = fmt.Sprintf("expected a function, found %q", name)
+			f.hint = didYouMean(name, celFunctions())
+		case isName:
 			f.text = fmt.Sprintf("expected a channel, found %q", name)
 			f.hint = didYouMean(name, keysOf(cc.channels))
+		case strings.HasPrefix(e.Message, "reserved identifier"):
+			f.hint = "the language of conditions keeps this word; give the channel another name"
 		}
 		out = append(out, f)
 	}
@@ -208,6 +219,17 @@ func (cc *conditionCompiler) faultsOf(source string, iss *cel.Issues) []conditio
 		out = append(out, conditionFault{text: iss.Err().Error()})
 	}
 	return out
+}
+
+func syntaxFault(offset int, message string) conditionFault {
+	f := conditionFault{offset: offset}
+	if strings.HasPrefix(message, "token recognition error at: '=") {
+		f.hint = "compare with =="
+	}
+	message, _, _ = strings.Cut(message, " expecting ")
+	message = strings.Replace(message, "mismatched input", "unexpected", 1)
+	f.text = "invalid CEL: " + strings.ReplaceAll(message, "'<EOF>'", "end of the expression")
+	return f
 }
 
 // undeclared returns the name in CEL's message about an unknown reference. The
@@ -219,6 +241,20 @@ func undeclared(message string) (name string, ok bool) {
 	}
 	name, _, ok = strings.Cut(rest, "'")
 	return name, ok
+}
+
+// calledAt reports whether CEL points at the bracket of a call.
+func calledAt(source string, offset int) bool {
+	runes := []rune(source)
+	return offset < len(runes) && runes[offset] == '('
+}
+
+// celFunctions are the functions and macros that people look for.
+func celFunctions() []string {
+	return []string{
+		"size", "has", "all", "exists", "exists_one", "filter", "map", "contains", "startsWith", "endsWith", "matches",
+		"int", "uint", "double", "string", "bool", "bytes", "type", "dyn", "duration", "timestamp",
+	}
 }
 
 // offsetOf turns a CEL line (from 1) and column (from 0, characters) into an

@@ -2,18 +2,14 @@ package workflow
 
 import "slices"
 
-// checkFlow looks at which nodes can run, and which at the same time.
-func (b *builder) checkFlow(g *Graph) {
-	if edges := b.root.get("edges"); edges == nil || edges.bad || len(edges.items) == 0 {
-		return
-	}
+// unreachable reports the nodes that no run can come to.
+func (b *builder) unreachable(g *Graph) {
 	reached := reachable(g)
-	for _, n := range g.Nodes {
-		if !reached[n.Name] {
-			b.fs.errorf(n.Pos, "add an edge to it, or remove it", "nodes.%s: no path leads to it from START", n.Name)
+	for i, e := range b.root.table("nodes") {
+		if n := g.Nodes[i]; !reached[n.Name] && !e.val.misnamed {
+			b.fs.errorf(n.Pos, "add an edge to it, or remove it", "%s: no path leads to it from START", e.val.path)
 		}
 	}
-	b.rivals(g, reached)
 }
 
 // targets returns all that an edge may lead to.
@@ -69,7 +65,8 @@ func newPair(a, b string) pair { return pair{min(a, b), max(a, b)} }
 const maxRivalWork = 1 << 20
 
 // rivals warns of two writers of a value channel in one superstep.
-func (b *builder) rivals(g *Graph, reached map[string]bool) {
+func (b *builder) rivals(g *Graph) {
+	reached := reachable(g)
 	warned := make(map[string]bool)
 	shared := sharedChannels(g)
 	warn := func(x, y *Node) {

@@ -7,7 +7,7 @@ var grammar = sync.OnceValue(newGrammar)
 
 // names holds the rules of the texts of a manifest.
 type names struct {
-	node, channel, module, label, code, word, sha256, scope, url, method, path, local, env *name
+	node, channel, module, label, code, word, sha256, scope, url, method, path, web, env *name
 }
 
 func newNames() names {
@@ -25,7 +25,8 @@ func newNames() names {
 		url:     newName(name{what: "a URL", pattern: `[a-z][a-z0-9+.-]*:.+`, rule: "SCHEME:..., such as file:.dashhost/store", max: 4096}),
 		method:  newName(name{what: "an HTTP method", pattern: `[A-Z]+`, rule: "in capitals, such as POST", max: 16}),
 		path:    newName(name{what: "a path", pattern: `[^\x00]+`, rule: "a path relative to the manifest", max: 4096}),
-		env:     newName(name{what: "a text", pattern: `[^\x00]*`, rule: "no NUL", max: 32 << 10}),
+		web:     newName(name{what: "a URL", pattern: `https?://.+`, rule: "such as https://api.example.org/v1/*", max: 4096}),
+		env:     newName(name{what: "text", pattern: `[^\x00]*`, rule: "no NUL", max: 32 << 10}),
 	}
 }
 
@@ -83,7 +84,7 @@ func targets() *shape {
 
 func inputShape(n names, in bool) *shape {
 	s := &shape{form: formObject, what: "an object {channel, as}", fields: []field{
-		{name: "channel", shape: channelRef(), need: true, doc: "The channel."},
+		{name: "channel", shape: channelRef(), need: true, doc: "Name of the channel."},
 		{name: "as", shape: wordShape(words("json", "text")), def: "json", doc: "text: the bytes are the text of a JSON string."},
 	}}
 	if in {
@@ -211,7 +212,7 @@ func grantsShape(n names) *shape {
 			{name: "max_bytes", shape: sizeShape(), def: "1MiB", doc: "All keys and values together."},
 		}}},
 		{name: "http", later: true, doc: "Requests to the outside.", shape: &shape{form: formObject, what: "an object {allow, methods, max_bytes, rate}", fields: []field{
-			{name: "allow", shape: notEmpty(listShape("a list of URLs", textShape(n.url))), need: true, doc: "URLs; a host may start with *., a path may end in *."},
+			{name: "allow", shape: notEmpty(listShape("a list of URLs", textShape(n.web))), need: true, doc: "URLs; a host may start with *., a path may end in *."},
 			{name: "methods", shape: notEmpty(listShape("a list of methods", textShape(n.method))), def: "[GET]", doc: "Methods."},
 			{name: "max_bytes", shape: sizeShape(), def: "4MiB", doc: "Size of one response."},
 			{name: "rate", shape: rateShape(), doc: "Requests in a time."},

@@ -29,7 +29,10 @@ func nearest(found string, known []string) string {
 	if len(found) > 64 {
 		return ""
 	}
-	best, most := "", max(1, len(found)/3)
+	best, most := "", 0 // one or two letters leave nothing to guess from
+	if len(found) > 2 {
+		most = (len(found) + 1) / 3
+	}
 	for _, name := range slices.Sorted(slices.Values(known)) {
 		if d := distance(strings.ToLower(found), strings.ToLower(name), most); d <= most && (best == "" || d < most) {
 			best, most = name, d

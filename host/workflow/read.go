@@ -131,12 +131,14 @@ func (r *reader) object(v *value) {
 		return
 	}
 	v.fields = make(map[string]*value, len(s.fields))
+	meant := make(map[string]bool) // fields that a misspelt one probably means
 	for _, k := range r.keys(v) {
 		f := s.field(k.name)
 		if f == nil {
 			hint := ""
 			if !r.fs.full() {
 				hint = didYouMean(k.name, s.fieldNames())
+				meant[nearest(k.name, s.fieldNames())] = true
 			}
 			r.fs.errorf(k.at, hint, "%s: unknown field %q", r.subject(v), clip(k.name, 64))
 			continue
@@ -145,7 +147,7 @@ func (r *reader) object(v *value) {
 		child.key = k.at
 		v.fields[k.name] = child
 	}
-	r.complete(v)
+	r.complete(v, meant)
 }
 
 func objectHint(v *value) string {
@@ -155,20 +157,22 @@ func objectHint(v *value) string {
 	return "its fields: " + strings.Join(v.shape.fieldNames(), ", ")
 }
 
-// complete reports what an object lacks and fills in defaults.
-func (r *reader) complete(v *value) {
+// complete reports what an object lacks and fills in defaults. A field that a
+// misspelt one means is not reported again.
+func (r *reader) complete(v *value, meant map[string]bool) {
 	for i := range v.shape.fields {
 		f := &v.shape.fields[i]
 		switch {
 		case v.fields[f.name] != nil:
+		case f.need && meant[f.name]:
 		case f.need:
 			r.fs.errorf(v.pos, f.name+": "+lowerFirst(f.doc), "%s: expected a field %s, found none", r.subject(v), f.name)
 		case f.def != "":
 			v.fields[f.name] = r.implied(v, f)
 		}
 	}
-	r.choice(v, v.shape.exactlyOne, 1)
-	r.choice(v, v.shape.atLeastOne, len(v.shape.atLeastOne))
+	r.choice(v, meant, v.shape.exactlyOne, 1)
+	r.choice(v, meant, v.shape.atLeastOne, len(v.shape.atLeastOne))
 }
 
 func lowerFirst(s string) string {
@@ -176,7 +180,7 @@ func lowerFirst(s string) string {
 }
 
 // choice reports when none, or more than most, of some fields are there.
-func (r *reader) choice(v *value, fields []string, most int) {
+func (r *reader) choice(v *value, meant map[string]bool, fields []string, most int) {
 	if len(fields) == 0 {
 		return
 	}
@@ -184,6 +188,9 @@ func (r *reader) choice(v *value, fields []string, most int) {
 	for _, name := range fields {
 		if v.has(name) {
 			there = append(there, name)
+		}
+		if meant[name] {
+			return
 		}
 	}
 	switch {
@@ -219,11 +226,14 @@ func (r *reader) table(v *value) {
 		return
 	}
 	for _, k := range r.keys(v) {
-		if expected, hint := s.key.check(k.name); expected != "" {
+		expected, hint := s.key.check(k.name)
+		misnamed := expected != ""
+		if misnamed {
 			r.fs.errorf(k.at, hint, "%s: expected %s, found %q", v.path, expected, clip(k.name, 64))
 		}
 		child := r.read(s.elem, k.val, join(v.path, clip(k.name, 64)))
 		child.key = k.at
+		child.misnamed = misnamed
 		v.entries = append(v.entries, entry{k.name, child})
 	}
 }

@@ -58,6 +58,9 @@ func (s *shape) expects() string {
 	case formBool:
 		return "true or false"
 	case formInt:
+		if s.min == s.max {
+			return strconv.FormatFloat(s.min, 'f', -1, 64)
+		}
 		return "a whole number" + s.rangeText()
 	case formFloat:
 		return "a number" + s.rangeText()
@@ -157,7 +160,11 @@ func (r *reader) boolean(v *value) {
 func (r *reader) whole(v *value) {
 	n := v.node
 	if !isNumber(n) || !wholeForm().MatchString(n.Value) {
-		r.wrong(v, v.shape.expects(), "")
+		hint := ""
+		if wholeForm().MatchString(n.Value) {
+			hint = "remove the quotes"
+		}
+		r.wrong(v, v.shape.expects(), hint)
 		return
 	}
 	i, err := strconv.ParseInt(n.Value, 10, 64)

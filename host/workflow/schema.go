@@ -38,6 +38,8 @@ type SchemaError struct {
 	Pointer string // JSON pointer into the value; "" = the value itself
 	Text    string // what was expected and found there
 	More    int    // further places that do not fit
+
+	path []string // Pointer, taken apart
 }
 
 // Error is "at /pointer: expected ..., found ...".
@@ -142,7 +144,7 @@ func schemaFault(err error) error {
 	if errors.As(err, &bad) {
 		var ve *jsonschema.ValidationError
 		if errors.As(bad.Err, &ve) {
-			return fmt.Errorf("schema is wrong %w", schemaError(ve))
+			return schemaError(ve)
 		}
 	}
 	var load *jsonschema.LoadURLError
@@ -230,7 +232,7 @@ func schemaError(ve *jsonschema.ValidationError) *SchemaError {
 		}
 	}
 	visit(ve)
-	return &SchemaError{Pointer: pointer(first.InstanceLocation), Text: expectation(first), More: leaves - 1}
+	return &SchemaError{Pointer: pointer(first.InstanceLocation), path: first.InstanceLocation, Text: expectation(first), More: leaves - 1}
 }
 
 // before orders places so that the same one is reported every time: the

@@ -13,6 +13,8 @@ type value struct {
 	node    *yaml.Node // nil if implied
 	implied bool       // not written: the default
 	bad     bool       // written, but faulty: known to be there, not what it is
+	// misnamed: an entry of a table whose name is faulty.
+	misnamed bool
 
 	fields  map[string]*value // formObject
 	entries []entry           // formTable

@@ -54,6 +54,9 @@ func quantity(text string, units []unit, bare bool) (n uint64, ok bool) {
 // sizeHint says how to write what was probably meant.
 func sizeHint(text string) string {
 	i := strings.TrimRight(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz ")
+	if strings.Contains(i, ".") {
+		return "write a whole number of the next smaller unit"
+	}
 	switch strings.ToLower(strings.TrimSpace(text[len(i):])) {
 	case "k", "kb", "kib":
 		return "write " + i + "KiB (1024 bytes each)"
