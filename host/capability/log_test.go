@@ -225,7 +225,8 @@ func TestRapidStdioSplitsLines(t *testing.T) {
 func TestStdioEndOfLineAfterAPiece(t *testing.T) {
 	for size := maxLine - 3; size < maxLine+3; size++ {
 		s, read := record(hclog.Info, 0)
-		s.Stdio(1, append(bytes.Repeat([]byte("x"), size), "\r\nnext\n"...))
+		s.Stdio(1, append(bytes.Repeat([]byte("x"), size), '\r'))
+		s.Stdio(1, []byte("\nnext\n"))
 		got := ""
 		for _, e := range read() {
 			got += e.Message

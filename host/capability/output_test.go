@@ -302,6 +302,13 @@ func TestRouteSendIsBounded(t *testing.T) {
 	if n != 100 || abi.ErrnoOf(err) != abi.TooLarge {
 		t.Errorf("%d sends of 10 bytes into 1000, then %v", n, err)
 	}
+	large := `"` + strings.Repeat("x", 4<<20) + `"` // checked for long enough that others come in between
+	for range 3 {
+		n, err = send(open(func(c *Config) { c.Node.Limits.Output = int64(len(large)) }), large, 4)
+		if n != 1 || abi.ErrnoOf(err) != abi.TooLarge {
+			t.Fatalf("%d sends into room for 1, then %v", n, err)
+		}
+	}
 }
 
 // The time to check and keep an output, beside encoding/json's check alone.

@@ -78,9 +78,8 @@ func (s *Set) Close() {
 func (s *Set) Finish() *Outcome {
 	s.flush()
 	s.Close()
-	out := s.out
-	out.LogDropped = s.log.dropped.Load()
-	return &out
+	s.out.LogDropped = s.log.dropped.Load()
+	return &s.out
 }
 
 // keep runs fn, which changes what the attempt has produced, unless the attempt has ended.
