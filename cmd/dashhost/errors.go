@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/dashhost/dashhost/checkpoint"
 	"github.com/dashhost/dashhost/guest"
@@ -62,6 +63,9 @@ func (a *app) explain(err error) *fault {
 	if !a.explainOwn(f, err) && !a.explainStored(f, err) {
 		a.explainProject(f, err)
 	}
+	if unknown := (*storeUnknownError)(nil); errors.As(err, &unknown) {
+		f.hint("or name the store itself: --store DIR")
+	}
 	return f
 }
 
@@ -75,6 +79,7 @@ func (a *app) explainOwn(f *fault, err error) bool {
 		large     *tooLargeError
 		notFound  *threadNotFoundError
 		ambiguous *ambiguousError
+		channel   *channelNotFoundError
 		out       *outputError
 	)
 	switch {
@@ -100,6 +105,8 @@ func (a *app) explainOwn(f *fault, err error) bool {
 	case errors.As(err, &ambiguous):
 		f.Exit = exitUsage
 		f.hint("type more of it: %s", a.command("thread list "+quote(ambiguous.Prefix)))
+	case errors.As(err, &channel):
+		f.hint("written are: %s", orDash(strings.Join(channel.Known, ", ")))
 	case errors.As(err, &out):
 		if a.scene.thread != "" {
 			f.hint("what was to be printed is kept: %s", a.command("thread state "+quote(a.scene.thread)))
@@ -144,6 +151,8 @@ func (a *app) explainStored(f *fault, err error) bool {
 	case errors.Is(err, checkpoint.ErrFull):
 		f.hint("make room on the disk of %s, then go on", storeName(a.scene.store))
 		a.hintShow(f)
+	case errors.Is(err, checkpoint.ErrInvalid), errors.Is(err, checkpoint.ErrTooLarge):
+		f.Exit = exitUsage // a name of the command line
 	case errors.Is(err, checkpoint.ErrNotFound), errors.Is(err, host.ErrNotFound):
 		f.hint("%s", a.command("thread list"))
 	default:

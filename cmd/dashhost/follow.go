@@ -43,6 +43,9 @@ func (a *app) follow(ctx context.Context, r *host.Run, signals *interrupts) erro
 		return err
 	}
 	code := exitOf(res.Status)
+	if res.Skipped {
+		code = exitDone
+	}
 	if signals.cancelled() && code == exitStopped {
 		code = exitInterrupted
 	}

@@ -62,13 +62,13 @@ func completeManifest(_ *cobra.Command, given []string, _ string) ([]string, cob
 	return []string{"yaml", "yml", "json"}, cobra.ShellCompDirectiveFilterFileExt
 }
 
-// insteadOf is a hint for a folder that was named instead of the manifest in it.
+// insteadOf is the manifest in a folder that was named instead of it, "" if there is none.
 func insteadOf(path string) string {
 	inside := filepath.Join(path, defaultManifest)
 	if _, err := os.Stat(inside); err != nil {
 		return ""
 	}
-	return "did you mean: " + inside
+	return inside
 }
 
 func trimNewline[T string | []byte](s T) string { return strings.TrimRight(string(s), "\n") }
@@ -84,7 +84,7 @@ func jsonText(s string) string {
 func invalidText(e *workflow.Invalid) (summary string, lines []string) {
 	n := 0
 	for _, f := range e.Faults {
-		if f.Severity == workflow.SeverityError {
+		if f.Severity == workflow.Error {
 			n++
 		}
 	}

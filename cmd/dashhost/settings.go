@@ -92,8 +92,21 @@ func (a *app) projectStore() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return a.storeFromManifest(path, explicit)
+	url, err := a.storeFromManifest(path, explicit)
+	if err != nil {
+		return "", &storeUnknownError{Err: err}
+	}
+	return url, nil
 }
+
+// storeUnknownError says that a manifest does not tell where the store is.
+type storeUnknownError struct{ Err error }
+
+// Error implements error.
+func (e *storeUnknownError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what is wrong with the manifest.
+func (e *storeUnknownError) Unwrap() error { return e.Err }
 
 // storeFromManifest reads where the manifest at path keeps its store.
 func (a *app) storeFromManifest(path string, must bool) (string, error) {
