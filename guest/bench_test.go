@@ -22,7 +22,7 @@ func (m *mute) OutputWrite(b []byte) error      { m.output = append(m.output[:0]
 
 // bare runs guests on the runtime alone: the same two functions, no checks, and no way to stop a guest
 // unless closeOnDone says so.
-func bare(b *testing.B, name string, closeOnDone bool) (wazero.Runtime, wazero.CompiledModule, *mute) {
+func bare(b testing.TB, name string, closeOnDone bool) (wazero.Runtime, wazero.CompiledModule, *mute) {
 	b.Helper()
 	ctx := context.Background()
 	h := &mute{}
@@ -56,7 +56,7 @@ func bare(b *testing.B, name string, closeOnDone bool) (wazero.Runtime, wazero.C
 }
 
 // bareCall makes a function that calls dash_run of one instance.
-func bareCall(b *testing.B, name string, input []byte, closeOnDone bool) func() {
+func bareCall(b testing.TB, name string, input []byte, closeOnDone bool) func() {
 	wz, m, h := bare(b, name, closeOnDone)
 	h.input = input
 	ctx := context.Background()
@@ -80,7 +80,7 @@ func bareCall(b *testing.B, name string, input []byte, closeOnDone bool) func() 
 }
 
 // bareFresh makes a function that instantiates, calls and closes.
-func bareFresh(b *testing.B, name string, input []byte) func() {
+func bareFresh(b testing.TB, name string, input []byte) func() {
 	wz, m, h := bare(b, name, false)
 	h.input = input
 	ctx := context.Background()
@@ -106,7 +106,7 @@ func bareFresh(b *testing.B, name string, input []byte) func() {
 	}
 }
 
-func pooled(b *testing.B, name string, policy Policy, input []byte, ctx context.Context) func() {
+func pooled(b testing.TB, name string, policy Policy, input []byte, ctx context.Context) func() {
 	p := poolOf(b, nil, name, PoolConfig{Policy: policy, Max: 1, ReuseMax: 1 << 30})
 	h := &mute{recorder{input: input}}
 	return func() {
@@ -116,33 +116,55 @@ func pooled(b *testing.B, name string, policy Policy, input []byte, ctx context.
 	}
 }
 
-// compare times ours, and the bare runtime in slices of the same run, and reports both and their ratio.
+// compare times ours and the bare runtime in turns of the same run, and reports both and their ratio.
 func compare(b *testing.B, ours, bare func()) {
 	b.Helper()
+	const turn = 500
+	var mine, theirs time.Duration
 	ours()
 	bare()
-	b.ReportAllocs()
-	const slice = 100
-	var other time.Duration
-	b.ResetTimer()
-	for done := 0; done < b.N; done += slice {
-		n := min(slice, b.N-done)
-		for range n {
-			ours()
-		}
-		b.StopTimer()
-		began := time.Now()
-		for range n {
-			bare()
-		}
-		other += time.Since(began)
-		b.StartTimer()
+	for done := 0; done < b.N; done += turn {
+		n := min(turn, b.N-done)
+		mine += timed(n, ours)
+		theirs += timed(n, bare)
 	}
-	b.StopTimer()
-	mine := float64(b.Elapsed().Nanoseconds()) / float64(b.N)
-	theirs := float64(other.Nanoseconds()) / float64(b.N)
-	b.ReportMetric(theirs, "bare-ns/op")
-	b.ReportMetric(mine/theirs, "x-bare")
+	b.ReportMetric(float64(mine.Nanoseconds())/float64(b.N), "ns/op")
+	b.ReportMetric(float64(theirs.Nanoseconds())/float64(b.N), "bare-ns/op")
+	b.ReportMetric(float64(mine)/float64(theirs), "x-bare")
+	b.ReportMetric(leastAllocs(ours), "allocs/op")
+	b.ReportMetric(leastAllocs(bare), "bare-allocs/op")
+}
+
+// leastAllocs counts allocations of the whole process, so it takes the quietest of several runs.
+func leastAllocs(f func()) float64 {
+	least := testing.AllocsPerRun(200, f)
+	for range 9 {
+		least = min(least, testing.AllocsPerRun(200, f))
+	}
+	return least
+}
+
+func timed(n int, f func()) time.Duration {
+	began := time.Now()
+	for range n {
+		f()
+	}
+	return time.Since(began)
+}
+
+// TestCallAllocatesNothingOfItsOwn: what a pooled call allocates, the runtime does for its own way to stop
+// a guest, once per dash_run.
+func TestCallAllocatesNothingOfItsOwn(t *testing.T) {
+	input := make([]byte, 1024)
+	for _, c := range []struct {
+		guest string
+		input []byte
+	}{{"noop", nil}, {"echo", input}} {
+		ours, theirs := pooled(t, c.guest, PolicyReuse, c.input, context.Background()), bareCall(t, c.guest, c.input, true)
+		if ours, theirs := leastAllocs(ours), leastAllocs(theirs); ours > theirs {
+			t.Errorf("%s: %v allocations, the bare runtime %v", c.guest, ours, theirs)
+		}
+	}
 }
 
 func BenchmarkNoop(b *testing.B) {

@@ -38,7 +38,7 @@ func answers() [abi.FuncCount]answer {
 
 		abi.FnLog: plain(logMessage),
 		abi.FnLogEnabled: plain(func(in *instance, a *args) (int64, error) {
-			if in.host.LogEnabled(abi.Level(a.i32(0))) {
+			if in.host.LogEnabled(abi.Level(a.i32(0)).Clamp()) {
 				return 1, nil
 			}
 			return 0, nil
@@ -140,23 +140,31 @@ func kvGet(in *instance, a *args) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return deliver(val, a.out)
+	if int64(len(val)) > in.limits.HostArg {
+		return 0, tooLarge("kv_get", "argument", in.limits.HostArg, int64(len(val)))
+	}
+	return deliver(val, a.out), nil
 }
 
 func kvList(in *instance, a *args) (int64, error) {
-	lines, err := in.host.KVList(a.in[0], a.in[1], len(a.out))
-	if err == nil && len(lines) > len(a.out) {
-		err = abi.Errorf(abi.Internal, "kv_list: the host gave %d bytes for a buffer of %d", len(lines), len(a.out))
+	buf := in.room(a)
+	lines, err := in.host.KVList(a.in[0], a.in[1], len(buf))
+	if err == nil && len(lines) > len(buf) {
+		err = abi.Errorf(abi.Internal, "kv_list: the host gave %d bytes for a buffer of %d", len(lines), len(buf))
 	}
 	if err != nil {
 		return 0, err
 	}
-	return int64(copy(a.out, lines)), nil
+	return int64(copy(buf, lines)), nil
 }
 
-// httpBody offers the host no more room than the limit of one argument, so that one call stays short.
+// room is what a STREAM may fill: no more than the limit of one argument, so that one call stays short.
+func (in *instance) room(a *args) []byte {
+	return a.out[:min(int64(len(a.out)), in.limits.HostArg)]
+}
+
 func httpBody(in *instance, a *args) (int64, error) {
-	buf := a.out[:min(int64(len(a.out)), in.limits.HostArg)]
+	buf := in.room(a)
 	n, err := in.host.HTTPBody(a.i32(0), buf)
 	if err == nil && (n < 0 || n > len(buf)) {
 		err = abi.Errorf(abi.Internal, "http_body: the host says it gave %d bytes for a buffer of %d", n, len(buf))

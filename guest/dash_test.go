@@ -279,6 +279,42 @@ func TestArgumentLimit(t *testing.T) {
 	}
 }
 
+// TestResultLimit: so is a result, except the input.
+func TestResultLimit(t *testing.T) {
+	p := newProbes(t, nil, PoolConfig{Limits: Limits{HostArg: 10}})
+	long := bytes.Repeat([]byte("x"), 11)
+	h := newProbeHost()
+	h.config, h.meta, h.answer = long, long, long
+	h.kvGet = func() ([]byte, int64, error) { return long, 1, nil }
+	for _, id := range []abi.FuncID{abi.FnConfigRead, abi.FnMetaRead, abi.FnAnswerRead, abi.FnKVGet} {
+		if got := p.dash(id, h, happy()[id].data, happy()[id].params...); got.result != -int64(abi.TooLarge) {
+			t.Errorf("%v: %d, %v", id, got.result, got.err)
+		}
+	}
+	h.kvList = func(max int) ([]byte, error) { return make([]byte, max), nil }
+	h.body = func(buf []byte) (int, error) { return len(buf), nil }
+	for _, id := range []abi.FuncID{abi.FnKVList, abi.FnHTTPBody} {
+		params := happy()[id].params
+		params[len(params)-1] = 1000
+		if got := p.dash(id, h, happy()[id].data, params...); got.result != 10 {
+			t.Errorf("%v: %d, %v", id, got.result, got.err)
+		}
+	}
+}
+
+// TestLevelsOutsideTheTable count as errors.
+func TestLevelsOutsideTheTable(t *testing.T) {
+	p := newProbes(t, nil, PoolConfig{})
+	for _, level := range []any{5, 1000, uint32(math.MaxUint32)} {
+		h := newProbeHost()
+		p.dash(abi.FnLog, h, "hello", level, probeData, 5)
+		p.dash(abi.FnLogEnabled, h, "", level)
+		if !h.has(`log 4 "hello"`) || !h.has("log_enabled 4") {
+			t.Errorf("level %v: %.100q", level, h.calls)
+		}
+	}
+}
+
 // TestErrnos: every error of a host reaches the guest as its number, in both widths, and foreign ones as
 // internal.
 func TestErrnos(t *testing.T) {

@@ -65,11 +65,11 @@ func (f *hostFunc) Call(ctx context.Context, mod api.Module, stack []uint64) {
 	in.enter(mod, f.Name)
 	defer in.leave()
 	n, err := f.serve(in, stack)
-	if err != nil {
-		n = -int64(in.remember(f.Name, err))
-	}
 	in.halt()
 	if len(f.Results) == 1 {
+		if err != nil {
+			n = -int64(in.remember(f.Name, err))
+		}
 		if f.Results[0] == abi.I32 {
 			n = int64(uint32(int32(n)))
 		}
@@ -93,7 +93,10 @@ func (f *hostFunc) serve(in *instance, stack []uint64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return deliver(val, a.out)
+	if f.ID != abi.FnInputRead && int64(len(val)) > in.limits.HostArg {
+		return 0, tooLarge(f.Name, "argument", in.limits.HostArg, int64(len(val)))
+	}
+	return deliver(val, a.out), nil
 }
 
 // check takes the views of all pairs. Every one of them is compared with the memory before any is looked
@@ -127,14 +130,11 @@ func (f *hostFunc) check(in *instance, a *args) error {
 }
 
 // deliver copies a VALUE if it fits and gives its full length.
-func deliver(val, out []byte) (int64, error) {
-	if len(val) > abi.MaxSize {
-		return 0, abi.Errorf(abi.TooLarge, "result of %d bytes exceeds %d", len(val), abi.MaxSize)
-	}
+func deliver(val, out []byte) int64 {
 	if len(val) <= len(out) {
 		copy(out, val)
 	}
-	return int64(len(val)), nil
+	return int64(len(val))
 }
 
 func tooLarge(fn, limit string, highest, got int64) error {

@@ -19,7 +19,7 @@ type Limits struct {
 	Memory      int64 // linear memory of one instance, rounded down to whole pages
 	Input       int64 // the input of a call
 	Output      int64 // one output_write; more ends the call
-	HostArg     int64 // one argument of another host function; more is -too_large
+	HostArg     int64 // one argument or result of another host function, but not the input; more is -too_large
 	Stack       int64 // reserved for metering: setting it is ErrNotInVersion
 	LogBytes    int64 // log, standard output and standard error of one call; more is dropped and counted
 
