@@ -48,7 +48,7 @@ bench: ## benchmarks, each beside a yardstick of the same run
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 crash: ## kill -9 a running host N times at random moments; each time resume and check (N=200)
-	DASHHOST_CRASHES=$(N) $(GO) test -count=1 -timeout 60m -run '^TestCrashLoop$$' -v ./host
+	DASHHOST_CRASH_KILLS=$(N) $(GO) test -count=1 -timeout 60m -run '^TestCrashLoop$$' -v ./host
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
