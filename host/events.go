@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dashhost/dashhost/checkpoint"
 	"github.com/dashhost/dashhost/internal/engine"
 )
 
@@ -56,6 +57,22 @@ func eventOf(e engine.Event, last *time.Time) (Event, bool) {
 	first := last.IsZero()
 	*last = at
 	return out, !first
+}
+
+// RecordEvents derives the events of a stored record: the same that a run told
+// when the record became durable.
+func RecordEvents(r *checkpoint.Record) ([]Event, error) {
+	evs, err := engine.Events(r)
+	if err != nil {
+		return nil, err
+	}
+	var out []Event
+	last := time.UnixMicro(r.Time)
+	for _, e := range evs {
+		ev, _ := eventOf(e, &last)
+		out = append(out, ev)
+	}
+	return out, nil
 }
 
 // feedSize is how many events wait for somebody who reads them.

@@ -13,15 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/dashhost/dashhost/checkpoint"
 	"github.com/dashhost/dashhost/checkpoint/memstore"
 	"github.com/dashhost/dashhost/host"
 	"github.com/dashhost/dashhost/host/workflow"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // newHost is a host on a memory store.
 func newHost(t *testing.T, o *host.Options) *host.Host {

@@ -81,8 +81,7 @@ func (t *Task) Input() []byte { return t.task.Input }
 // Config is the node's configuration as JSON, nil if there is none.
 func (t *Task) Config() []byte { return t.task.Node.Config }
 
-// Thread is the thread's name, Node the vertex's, Path which of its tasks this
-// is, ID the same for every attempt, Attempt counts from 1.
+// Thread is the thread's name.
 func (t *Task) Thread() string { return t.task.Thread }
 
 // Node is the name of the vertex.
@@ -90,6 +89,9 @@ func (t *Task) Node() string { return t.task.Node.Name }
 
 // Path says which task of the node this is, "" if there is only one.
 func (t *Task) Path() string { return t.task.Path }
+
+// Step is the number of the superstep.
+func (t *Task) Step() int { return t.task.Step }
 
 // ID identifies the task as 32 hex digits, the same for every attempt and after
 // a crash: a key to make an outside effect happen once.

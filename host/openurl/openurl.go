@@ -39,7 +39,7 @@ func Store(_ context.Context, url string, o *Options) (*checkpoint.Store, error)
 	case scheme == "mem" && rest == "":
 		return checkpoint.New(memstore.New(), co), nil
 	case scheme == "file" && rest != "":
-		d, err := filestore.Open(rest, &filestore.Options{Logger: o.Logger, ReadOnly: o.ReadOnly})
+		d, err := filestore.Open(rest, &filestore.Options{ReadOnly: o.ReadOnly})
 		if err != nil {
 			return nil, err
 		}
