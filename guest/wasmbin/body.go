@@ -9,9 +9,13 @@ type frame struct {
 func (d *decoder) codeSection() {
 	at := d.pos
 	n := d.count("bodies", 3, "functions", d.bounds.Functions)
-	if d.bodies = n; n != len(d.m.Functions) && d.err == nil {
-		d.malformed(at, "%d bodies for the %d functions that are declared", n, len(d.m.Functions))
+	if n != d.defined && d.err == nil {
+		d.malformed(at, "%d functions are declared, and there are %d bodies", d.defined, n)
 	}
+	if d.err != nil {
+		return
+	}
+	d.m.Functions = make([]Function, n)
 	whole := d.b
 	in := &Instr{}
 	for i := 0; i < n && d.err == nil; i++ {
@@ -26,7 +30,9 @@ func (d *decoder) codeSection() {
 		}
 		end := d.pos + int(size)
 		d.b = whole[:end:end]
-		d.function(&d.m.Functions[i], in)
+		f := &d.m.Functions[i]
+		f.Type = d.funcTypes[d.fn]
+		d.function(f, in)
 		if d.err == nil && d.pos != end {
 			d.malformed(d.pos, "%d bytes after its end", end-d.pos)
 		}
@@ -90,6 +96,7 @@ type bodyCheck struct {
 	function *Function
 	types    *FuncType
 	values   uint64
+	loops    uint32 // open ones
 }
 
 // control checks the instructions below local.get: blocks, branches, calls.
@@ -105,10 +112,18 @@ func (c *bodyCheck) control(in *Instr) {
 		}
 		top.op = OpElse
 	case OpEnd:
-		c.frames = c.frames[:len(c.frames)-1]
-	case OpBr, OpBrIf:
+		top := len(c.frames) - 1
+		if c.frames[top].op == OpLoop {
+			c.loops--
+		}
+		c.frames = c.frames[:top]
+	case OpBr:
+		c.branch(in, in.X)
+	case OpBrIf:
+		c.fork(in)
 		c.branch(in, in.X)
 	case OpBrTable:
+		c.fork(in)
 		c.brTable(in)
 	case OpReturn:
 		c.values += uint64(len(c.types.Results))
@@ -169,11 +184,23 @@ func (c *bodyCheck) brTable(in *Instr) {
 	}
 }
 
+// fork counts what begins a basic block.
+func (c *bodyCheck) fork(in *Instr) bool {
+	cost := &c.function.Cost
+	cost.Branches++
+	return c.within(in.Offset, "branches", uint64(cost.Branches), c.bounds.Branches)
+}
+
 // open checks a block's type and opens it.
 func (c *bodyCheck) open(in *Instr) {
 	cost := &c.function.Cost
 	cost.Blocks++
-	if !c.within(in.Offset, "nesting", uint64(len(c.frames)), c.bounds.Nesting) ||
+	if in.Op == OpLoop {
+		c.loops++
+		cost.LoopNesting = max(cost.LoopNesting, c.loops)
+	}
+	if !c.fork(in) || !c.within(in.Offset, "loop_nesting", uint64(c.loops), c.bounds.LoopNesting) ||
+		!c.within(in.Offset, "nesting", uint64(len(c.frames)), c.bounds.Nesting) ||
 		!c.within(in.Offset, "blocks", uint64(cost.Blocks), c.bounds.Blocks) ||
 		!c.within(in.Offset, "block_locals", cost.BlockLocals(), c.bounds.BlockLocals) {
 		return

@@ -3,8 +3,10 @@ package wasmbin
 // Bounds is how much a module may have of each thing. The zero value of a field is its default. Every claim of a
 // module is compared with its bound, and with the bytes that are left, before memory is taken for it.
 //
-// The bounds per function exist because a compiler's time and memory are not linear in the size of a body: 27 KB
-// can keep it busy for many seconds. They are static: what they bound is counted, nothing is run.
+// The bounds per function exist because a compiler's time and memory are not linear in the size of a body. They are
+// static: what they bound is counted, nothing is run. With the engine's compiler, a body at one of the defaults was
+// seen to take up to ten seconds and one gigabyte, so they do not replace a limit on the time of compiling; what is
+// ten times over one takes minutes or all memory. The functions of large guests stay below a tenth of each.
 type Bounds struct {
 	Types         uint32 // function types; 20,000
 	Params        uint32 // parameters of one function type; 1,000
@@ -28,10 +30,12 @@ type Bounds struct {
 	Locals      uint32 // parameters and locals of one function; 50,000
 	LocalsTotal uint32 // locals of all functions; 4,000,000
 	Nesting     uint32 // blocks open at one place; 1,000
+	LoopNesting uint32 // loops open at one place; 100
 	Blocks      uint32 // blocks of one function; 20,000
+	Branches    uint32 // blocks, br_if and br_table of one function: about its basic blocks; 20,000
 	BlockLocals uint32 // blocks of one function x (its parameters and locals + 1); 2,000,000
 	BrTargets   uint32 // targets of all br_table of one function; 100,000
-	Values      uint32 // values that the blocks, branches, returns and calls of one function take and give; 4,000,000
+	Values      uint32 // values that the blocks, branches, returns and calls of one function take and give; 1,000,000
 }
 
 // WithDefaults returns b with every zero field replaced by its default.
@@ -61,10 +65,12 @@ func (b Bounds) WithDefaults() Bounds {
 		{&b.Locals, 50_000},
 		{&b.LocalsTotal, 4_000_000},
 		{&b.Nesting, 1_000},
+		{&b.LoopNesting, 100},
 		{&b.Blocks, 20_000},
+		{&b.Branches, 20_000},
 		{&b.BlockLocals, 2_000_000},
 		{&b.BrTargets, 100_000},
-		{&b.Values, 4_000_000},
+		{&b.Values, 1_000_000},
 	} {
 		if *f.field == 0 {
 			*f.field = f.value

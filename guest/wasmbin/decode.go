@@ -39,9 +39,9 @@ type decoder struct {
 	items      uint64 // items of element segments so far
 	locals     uint64 // locals of all functions so far
 	customs    uint64 // custom sections so far
-	bodies     int    // entries of the code section
-	dataCount  int
-	nameStart  int // content of the name section, 0 if none was met
+	defined    int    // entries of the function section
+	dataCount  int    // -1: not announced
+	nameStart  int    // content of the name section, 0 if none was met
 	nameEnd    int
 
 	frames []frame // blocks open in the body that is read
@@ -216,9 +216,9 @@ func (d *decoder) content(id byte) {
 // finish checks what can only be known at the end.
 func (d *decoder) finish() {
 	switch {
-	case d.bodies != len(d.m.Functions):
+	case d.defined != len(d.m.Functions):
 		d.section = secFunction
-		d.malformed(len(d.b), "%d functions are declared, the code section has %d bodies", len(d.m.Functions), d.bodies)
+		d.malformed(len(d.b), "%d functions are declared, and there are %d bodies", d.defined, len(d.m.Functions))
 	case d.dataCount >= 0 && d.dataCount != len(d.m.Data):
 		d.section = secDataCount
 		d.malformed(len(d.b), "%d data segments are announced, the data section has %d", d.dataCount, len(d.m.Data))

@@ -97,21 +97,20 @@ func (in *Instr) Block() BlockType { return BlockType(in.Imm) }
 // Labels yields the labels of br, br_if and br_table (the default last) and those of the catch clauses of
 // try_table. Labels of a try_table count from outside of it.
 func (in *Instr) Labels() iter.Seq[uint32] {
-	return func(yield func(uint32) bool) {
-		switch in.Info.Imm {
-		case ImmLabel:
-			yield(in.X)
-		case ImmBrTable:
-			r := reader{b: in.Raw}
-			for r.pos < len(r.b) && yield(r.u32()) {
-			}
-		case ImmTryTable:
-			for c := range in.Catches() {
-				if !yield(c.Label) {
-					return
-				}
-			}
+	return func(yield func(uint32) bool) { in.eachLabel(yield) }
+}
+
+// eachLabel is the body of Labels, apart from it so that Labels is inlined and ranging over it takes no memory.
+func (in *Instr) eachLabel(yield func(uint32) bool) {
+	switch in.Info.Imm {
+	case ImmLabel:
+		yield(in.X)
+	case ImmBrTable:
+		r := reader{b: in.Raw}
+		for r.pos < len(r.b) && yield(r.u32()) {
 		}
+	case ImmTryTable:
+		in.eachCatch(func(c Catch) bool { return yield(c.Label) })
 	}
 }
 
@@ -138,19 +137,21 @@ type Catch struct {
 
 // Catches yields the catch clauses of a try_table.
 func (in *Instr) Catches() iter.Seq[Catch] {
-	return func(yield func(Catch) bool) {
-		if in.Info.Imm != ImmTryTable {
-			return
+	return func(yield func(Catch) bool) { in.eachCatch(yield) }
+}
+
+func (in *Instr) eachCatch(yield func(Catch) bool) {
+	if in.Info.Imm != ImmTryTable {
+		return
+	}
+	for r := (reader{b: in.Raw}); r.pos < len(r.b); {
+		c := Catch{Kind: CatchKind(r.byte())}
+		if c.Kind.HasTag() {
+			c.Tag = r.u32()
 		}
-		for r := (reader{b: in.Raw}); r.pos < len(r.b); {
-			c := Catch{Kind: CatchKind(r.byte())}
-			if c.Kind.HasTag() {
-				c.Tag = r.u32()
-			}
-			c.Label = r.u32()
-			if !yield(c) {
-				return
-			}
+		c.Label = r.u32()
+		if !yield(c) {
+			return
 		}
 	}
 }

@@ -101,11 +101,13 @@ type Function struct {
 
 // Cost is what was counted in a body: see the bounds of the same names.
 type Cost struct {
-	Locals    uint32 // with parameters
-	Nesting   uint32
-	Blocks    uint32
-	BrTargets uint32
-	Values    uint32
+	Locals      uint32 // with parameters
+	Nesting     uint32
+	LoopNesting uint32
+	Blocks      uint32
+	Branches    uint32
+	BrTargets   uint32
+	Values      uint32
 }
 
 // BlockLocals returns the product that Bounds.BlockLocals limits.
@@ -262,8 +264,8 @@ func (m *Module) Export(name string) *Export {
 type Totals struct {
 	// Functions, BodyBytes, DataBytes and the sums of the costs of all functions.
 	Functions, BodyBytes, DataBytes int64
-	Locals, Blocks, BrTargets       int64
-	BlockLocals                     int64
+	Locals, Blocks, Branches        int64
+	BrTargets, BlockLocals          int64
 	// Worst has the highest of each cost, over all functions; MaxBody the longest body and MaxBlockLocals the
 	// highest product.
 	Worst          Cost
@@ -279,6 +281,7 @@ func (m *Module) Totals() Totals {
 		t.BodyBytes += int64(len(f.Body))
 		t.Locals += int64(c.Locals)
 		t.Blocks += int64(c.Blocks)
+		t.Branches += int64(c.Branches)
 		t.BrTargets += int64(c.BrTargets)
 		t.BlockLocals += int64(c.BlockLocals())
 		t.MaxBody = max(t.MaxBody, int64(len(f.Body)))
@@ -286,7 +289,9 @@ func (m *Module) Totals() Totals {
 		w := &t.Worst
 		w.Locals = max(w.Locals, c.Locals)
 		w.Nesting = max(w.Nesting, c.Nesting)
+		w.LoopNesting = max(w.LoopNesting, c.LoopNesting)
 		w.Blocks = max(w.Blocks, c.Blocks)
+		w.Branches = max(w.Branches, c.Branches)
 		w.BrTargets = max(w.BrTargets, c.BrTargets)
 		w.Values = max(w.Values, c.Values)
 	}

@@ -103,15 +103,14 @@ func (d *decoder) functionSection() {
 	if !d.within(at, "functions", uint64(n)+uint64(len(d.funcTypes)), d.bounds.Functions) {
 		return
 	}
-	d.m.Functions = make([]Function, n)
+	d.defined = n
 	types := make([]uint32, 0, len(d.funcTypes)+n)
 	d.funcTypes = append(types, d.funcTypes...)
-	for i := range d.m.Functions {
+	for range n {
 		t := d.typeIndex()
 		if d.err != nil {
 			return
 		}
-		d.m.Functions[i].Type = t
 		d.funcTypes = append(d.funcTypes, t)
 	}
 }

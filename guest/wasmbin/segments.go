@@ -89,7 +89,7 @@ const (
 )
 
 func (d *decoder) elementSection() {
-	n := d.count("element segments", 2, "elements", d.bounds.Elements)
+	n := d.count("element segments", 3, "elements", d.bounds.Elements)
 	d.m.Elements = make([]Element, 0, n)
 	for range n {
 		e := d.element()

@@ -119,6 +119,9 @@ func (r *specRun) valid(t *testing.T, name string, b []byte) {
 	if !bytes.Equal(wasmbin.Encode(again), out) {
 		t.Errorf("%s: encoding is not a fixed point", name)
 	}
+	if err := sameBodies(m); err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
 	if err := checkOperands(m); err != nil {
 		t.Errorf("%s: signatures of the opcode table do not fit: %v", name, err)
 	}
@@ -135,6 +138,25 @@ func (r *specRun) valid(t *testing.T, name string, b []byte) {
 	}
 	sameShape(t, name, want, got)
 	r.counts["valid: decoded, encoded, compiled, same exports"]++
+}
+
+// sameBodies appends every instruction again: what is read and what is written must agree.
+func sameBodies(m *wasmbin.Module) error {
+	for i := range m.Functions {
+		var body []byte
+		it := wasmbin.NewInstrReader(m.Functions[i].Body)
+		for in := (wasmbin.Instr{}); it.Next(&in); {
+			at := len(body)
+			if body = in.Append(body); len(body)-at != in.Len || at != in.Offset {
+				return fmt.Errorf("function %d: %s at %d has %d bytes, written were %d at %d",
+					i, in.Op, in.Offset, in.Len, len(body)-at, at)
+			}
+		}
+		if !bytes.Equal(body, m.Functions[i].Body) {
+			return fmt.Errorf("function %d: body differs when it is written again", i)
+		}
+	}
+	return nil
 }
 
 func (r *specRun) invalid(t *testing.T, name, kind, text string, b []byte) {
