@@ -23,7 +23,7 @@ func (th *Thread) Select(q driver.Query) []Ref {
 	var out []Ref
 	for _, r := range th.Refs[from:max(from, to)] {
 		whole := driver.ThreadKinds.Has(r.Kind)
-		if (q.Kinds == 0 || q.Kinds.Has(r.Kind)) && (q.AllNamespaces || whole || int(r.NS) == ns) {
+		if r.Kind == 0 || (q.Kinds == 0 || q.Kinds.Has(r.Kind)) && (q.AllNamespaces || whole || int(r.NS) == ns) {
 			out = append(out, r)
 		}
 	}

@@ -247,3 +247,36 @@ func (th *Thread) namespace(ns string) uint32 {
 
 // Reserved says whether the thread is no user's.
 func Reserved(name string) bool { return strings.HasPrefix(name, ReservedMark) }
+
+// Hurt records that a record of a thread cannot be read. at is where it is; its Kind is 0, which every query finds.
+func (t *Table) Hurt(name string, d *driver.Damage, at Ref) {
+	th := t.threads[name]
+	if th == nil {
+		th = &Thread{Name: name}
+		t.Put(th)
+	}
+	own := *d
+	own.Thread = name
+	if th.Damage == nil || th.Damage.Suspect {
+		th.Damage = &own
+	}
+	at.Kind = 0
+	th.Refs = append(th.Refs, at)
+}
+
+// Raise lets a thread's epoch and events go on behind what a damaged record's header says.
+func (t *Table) Raise(name string, epoch, events uint64) {
+	th := t.threads[name]
+	th.Epoch, th.Events = max(th.Epoch, epoch), max(th.Events, events)
+}
+
+// Suspect marks all threads that are sound so far: records of any of them may be missing.
+func (t *Table) Suspect(d *driver.Damage) {
+	for name, th := range t.threads {
+		if th.Damage == nil {
+			own := *d
+			own.Thread, own.Suspect = name, true
+			th.Damage = &own
+		}
+	}
+}

@@ -1,0 +1,381 @@
+package filestore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/dashhost/dashhost/checkpoint/driver"
+	"github.com/dashhost/dashhost/internal/frame"
+)
+
+// request is one Append on its way.
+type request struct {
+	thread string
+	expect driver.Expect
+	recs   []*driver.Record
+	header frame.Header
+	parts  [][]byte // of the body; views of what the caller gave, until Append returns
+
+	turn   chan bool // true: lead; false: done
+	err    error
+	pos    uint64 // end of the frame
+	cancel uint64
+}
+
+// Append implements driver.Driver.
+func (s *store) Append(ctx context.Context, thread string, e driver.Expect, recs []*driver.Record) (*driver.Commit, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.life.RUnlock()
+	if s.o.ReadOnly {
+		return nil, driver.ErrReadOnly
+	}
+	r := &request{thread: thread, expect: e, recs: recs, turn: make(chan bool, 1)}
+	if err := r.encode(); err != nil {
+		return nil, err
+	}
+	s.submit(ctx, r)
+	if r.err != nil {
+		return nil, r.err
+	}
+	return &driver.Commit{Wait: func(ctx context.Context) error { return s.wait(ctx, r.pos) }, Cancel: r.cancel}, nil
+}
+
+// encode makes the body and what the header says of it.
+func (r *request) encode() error {
+	if len(r.recs) == 0 {
+		return nil
+	}
+	var length, events int64
+	for i, rec := range r.recs {
+		if i > 0 && (rec.Kind == driver.KindClaim || rec.Kind == driver.KindTombstone) {
+			return fmt.Errorf("record %d: a %s comes first in its append", i, rec.Kind)
+		}
+		length += int64(len(rec.Body))
+		events += int64(rec.Events)
+	}
+	cols := appendColumns(nil, r.thread, r.recs)
+	length += int64(len(cols))
+	if length > frame.MaxBody || events > 1<<32-1 || len(r.recs) > 1<<16-1 {
+		return &driver.TooLarge{What: "frame", Max: frame.MaxBody, Got: length}
+	}
+	r.parts = append(make([][]byte, 0, len(r.recs)+1), cols)
+	for _, rec := range r.recs {
+		r.parts = append(r.parts, rec.Body)
+	}
+	h := &r.header
+	h.Kind, h.Count, h.Stream = uint8(r.recs[0].Kind), uint16(len(r.recs)), stream(r.thread)
+	h.Columns, h.Events = uint32(len(cols)), uint32(events)
+	if frame.NeedsStuffing(r.parts...) {
+		h.Flags |= frame.FlagStuffed
+		whole := slices.Concat(r.parts...)
+		r.parts = [][]byte{frame.Stuff(make([]byte, 0, frame.StuffedSize(len(whole))), whole)}
+		if length = int64(len(r.parts[0])); length > frame.MaxBody {
+			return &driver.TooLarge{What: "frame", Max: frame.MaxBody, Got: length}
+		}
+	}
+	for _, p := range r.parts {
+		h.BodySum = frame.Sum(h.BodySum, p)
+	}
+	h.Length = uint32(length)
+	return nil
+}
+
+// submit queues r and returns when it was dealt with. The first in the queue leads: it writes for all that are there.
+func (s *store) submit(ctx context.Context, r *request) {
+	s.qmu.Lock()
+	s.queue = append(s.queue, r)
+	lead := !s.leading
+	s.leading = true
+	s.qmu.Unlock()
+	if !lead {
+		select {
+		case lead = <-r.turn:
+		case <-ctx.Done():
+			if s.withdraw(r) {
+				r.err = ctx.Err()
+				return
+			}
+			lead = <-r.turn // it is being written: what becomes of it must be known
+		}
+	}
+	if lead {
+		s.lead(ctx, r)
+	}
+}
+
+// withdraw takes r out of the queue, unless a leader has it or it has become the leader.
+func (s *store) withdraw(r *request) bool {
+	s.qmu.Lock()
+	defer s.qmu.Unlock()
+	i := slices.Index(s.queue, r)
+	if i < 0 || len(r.turn) > 0 {
+		return false
+	}
+	s.queue = slices.Delete(s.queue, i, i+1)
+	return true
+}
+
+// lead writes everything that is queued, r among it, and hands the lead on.
+func (s *store) lead(ctx context.Context, r *request) {
+	unlock, err := s.lock(ctx)
+	var index []byte
+	var pos uint64
+	s.qmu.Lock()
+	batch := s.queue
+	if err != nil && ctx.Err() != nil { // our own caller gave up; the others did not
+		s.queue = slices.DeleteFunc(s.queue, func(q *request) bool { return q == r })
+		batch = []*request{r}
+	} else {
+		s.queue = nil
+	}
+	s.qmu.Unlock()
+	if err == nil {
+		s.mu.Lock()
+		s.writeBatch(batch)
+		index, pos = s.snapshotIndex(), s.cur.place().pos()
+		s.mu.Unlock()
+		if err := unlock(); err != nil {
+			s.refuse(batch, err)
+		}
+	} else {
+		s.refuse(batch, err)
+	}
+	s.handOn(batch, r)
+	if index != nil {
+		s.saveIndex(index, pos)
+	}
+}
+
+// handOn tells those whose requests were dealt with, and makes the next one in the queue lead.
+func (s *store) handOn(batch []*request, leader *request) {
+	s.qmu.Lock()
+	defer s.qmu.Unlock()
+	for _, q := range batch {
+		if q != leader {
+			q.turn <- false
+		}
+	}
+	if len(s.queue) > 0 {
+		s.queue[0].turn <- true
+	} else {
+		s.leading = false
+	}
+}
+
+// refuse gives requests that have no error yet one.
+func (s *store) refuse(batch []*request, err error) {
+	for _, r := range batch {
+		if r.err == nil {
+			r.err = err
+		}
+	}
+}
+
+// prepare takes in what others appended and sees to it that a frame may be put at the cursor. The lock and s.mu are held.
+func (s *store) prepare() error {
+	if s.broken != nil {
+		return s.broken
+	}
+	if !s.clean { // the first time under the lock: what looks unfinished now is
+		s.checked = false
+	}
+	if err := s.advance(true); err != nil {
+		return err
+	}
+	s.clean = true
+	if err := s.heal(); err != nil {
+		s.fail(err)
+		return s.broken
+	}
+	if s.cur.seg == nil {
+		return &driver.Damage{File: segmentName(1), Reason: "the log has no segment"}
+	}
+	return nil
+}
+
+// writeBatch checks and writes requests. The lock and s.mu are held.
+func (s *store) writeBatch(batch []*request) {
+	if err := s.prepare(); err != nil {
+		s.refuse(batch, err)
+		return
+	}
+	w := &writer{s: s}
+	for _, r := range batch {
+		r.err = w.add(r)
+	}
+	w.flush()
+	if s.broken == nil {
+		s.publish()
+	} else if err := s.load(); err != nil { // the table is ahead of the log
+		s.refuse(batch, err)
+	}
+}
+
+// gather is up to which size frames are copied together, to be written in one call.
+const gather = 256 << 10
+
+// writer puts frames at the cursor.
+type writer struct {
+	s     *store
+	buf   []byte
+	off   int64      // where buf goes
+	since []*request // whose frames are not written yet
+}
+
+// add checks r and puts its frame into the buffer, or writes it if it is large.
+func (w *writer) add(r *request) error {
+	s := w.s
+	if s.broken != nil {
+		return s.broken
+	}
+	done, err := s.table.Check(r.thread, r.expect, r.recs)
+	if err != nil {
+		return err
+	}
+	if !done && len(r.recs) > 0 {
+		if err := w.room(frame.Size(r.header.Length)); err != nil {
+			return err
+		}
+		w.put(r)
+	}
+	r.pos = s.cur.place().pos()
+	if th := s.table.Get(r.thread); th != nil {
+		r.cancel = th.Cancel
+	}
+	return nil
+}
+
+// room sees to it that a frame of size bytes fits at the cursor, and a mark behind it.
+func (w *writer) room(size int64) error {
+	s := w.s
+	if s.cur.ended || s.cur.off > firstFrame && s.cur.off+size > s.o.SegmentSize {
+		w.flush()
+		if s.broken != nil {
+			return s.broken
+		}
+		if err := s.rotate(); err != nil {
+			return err
+		}
+	}
+	return s.grow(s.cur.seg, s.cur.off+size+frame.Size(0))
+}
+
+// put gives r its numbers, applies it and moves the cursor. It is visible when s.mu is given back; flush comes before that.
+func (w *writer) put(r *request) {
+	s := w.s
+	s.table.Number(r.thread, r.recs, s.cur.seq)
+	h := &r.header
+	h.Seq, h.Event, h.Epoch = r.recs[0].Seq, r.recs[0].FirstEvent, r.recs[0].Epoch
+	h.Before, h.Promise = s.cur.before, s.promise()
+	g, off := s.cur.seg, s.cur.off
+	if len(w.buf) == 0 {
+		w.off = off
+	}
+	w.since = append(w.since, r)
+	var b [frame.HeaderSize]byte
+	h.Put(&b, g.at(off))
+	w.buf = append(w.buf, b[:]...)
+	for _, p := range r.parts {
+		if len(p) > gather/4 {
+			w.write(w.buf)
+			w.write(p)
+			continue
+		}
+		w.buf = append(w.buf, p...)
+	}
+	w.buf = frame.AppendEnd(w.buf, h.Length)
+	s.apply(&columns{thread: r.thread, recs: r.recs}, g.number, off)
+	s.cur.off += frame.Size(h.Length)
+	s.cur.seq, s.cur.before = h.Seq+uint64(h.Count), h.Neighbour()
+	s.indexed.grown += frame.Size(h.Length)
+	s.wrote = true
+	if len(w.buf) > gather {
+		w.flush()
+	}
+}
+
+// write puts b at w.off. After an error nothing more is written.
+func (w *writer) write(b []byte) {
+	if len(b) > 0 && w.s.broken == nil {
+		if _, err := w.s.cur.seg.file.WriteAt(b, w.off); err != nil {
+			w.s.fail(err)
+		}
+	}
+	w.off += int64(len(b))
+	w.buf = w.buf[:0]
+}
+
+// flush writes what is gathered. If that fails, or failed before, the requests since the last flush get the error.
+func (w *writer) flush() {
+	w.write(w.buf)
+	if err := w.s.broken; err != nil {
+		for _, r := range w.since {
+			r.err = err
+		}
+	}
+	w.since = w.since[:0]
+}
+
+// mark writes a frame of the log's own at the cursor, which promises what is durable.
+func (s *store) mark(flags uint16) error {
+	g := s.cur.seg
+	if err := s.grow(g, s.cur.off+frame.Size(0)); err != nil {
+		return err
+	}
+	h := frame.Header{Kind: uint8(driver.KindMark), Flags: flags, Seq: s.cur.seq, Before: s.cur.before, Promise: s.promise()}
+	var b [frame.HeaderSize]byte
+	h.Put(&b, g.at(s.cur.off))
+	if _, err := g.file.WriteAt(frame.AppendEnd(b[:], 0), s.cur.off); err != nil {
+		s.fail(err)
+		return s.broken
+	}
+	s.cur.off += frame.Size(0)
+	s.cur.before = h.Neighbour()
+	s.cur.ended = flags&frame.FlagLast != 0
+	s.wrote = true
+	return nil
+}
+
+// rotate ends the cursor's segment, durably, and goes on in a new one. The lock and s.mu are held.
+func (s *store) rotate() error {
+	old, complete := s.cur.seg, !s.cur.ended
+	if complete {
+		if err := s.mark(frame.FlagLast); err != nil {
+			return err
+		}
+	}
+	end := s.cur.off
+	if err := s.settleTail(); err != nil {
+		return err
+	}
+	if s.cur.seg != old { // the sync failed, and there is a new segment already
+		return nil
+	}
+	g, err := s.createSegment(head{number: old.number + 1, seq: s.cur.seq, before: s.cur.before}, nil)
+	if err != nil {
+		return err
+	}
+	s.segments[g.number] = g
+	s.newest = g.number
+	s.cur = cursor{seg: g, off: firstFrame, seq: g.seq, before: g.before}
+	s.promised(s.cur.place())
+	if !complete {
+		return nil // what stands behind the cursor there is damaged: it stays as it is
+	}
+	return trim(old, end)
+}
+
+// trim cuts the space ahead off a segment that is complete. A reader of it does not look behind its last frame.
+func trim(g *segment, end int64) error {
+	if g.size <= end {
+		return nil
+	}
+	if err := g.file.Truncate(end); err != nil {
+		return err
+	}
+	g.size = end
+	return nil
+}

@@ -1,0 +1,262 @@
+package filestore
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/dashhost/dashhost/checkpoint/driver"
+)
+
+// Fields of the columns. Part of the format.
+const (
+	fieldThread = 1
+	fieldRecord = 2
+
+	fieldKind      = 1
+	fieldNamespace = 2
+	fieldID        = 3
+	fieldParent    = 4
+	fieldTask      = 5
+	fieldOwner     = 6
+	fieldAttr      = 7
+	fieldTime      = 8
+	fieldDue       = 9
+	fieldEvents    = 10
+	fieldFlags     = 11
+	fieldCodec     = 12
+	fieldSize      = 13
+	fieldLength    = 14
+
+	fieldName  = 1
+	fieldValue = 2
+)
+
+var errColumns = errors.New("columns are malformed")
+
+// stream is the hash that stands for a thread's name in frame headers. Never 0, which is the log itself.
+func stream(thread string) uint64 {
+	sum := sha256.Sum256([]byte(thread))
+	return max(binary.LittleEndian.Uint64(sum[:]), 1)
+}
+
+func appendColumns(b []byte, thread string, recs []*driver.Record) []byte {
+	b = appendString(b, fieldThread, thread)
+	var r []byte
+	for _, rec := range recs {
+		r = appendRecord(r[:0], rec)
+		b = protowire.AppendTag(b, fieldRecord, protowire.BytesType)
+		b = protowire.AppendBytes(b, r)
+	}
+	return b
+}
+
+func appendRecord(b []byte, r *driver.Record) []byte {
+	b = appendInt(b, fieldKind, uint64(r.Kind))
+	b = appendString(b, fieldNamespace, r.Namespace)
+	b = appendString(b, fieldID, r.ID)
+	b = appendString(b, fieldParent, r.Parent)
+	b = appendString(b, fieldTask, r.Task)
+	b = appendString(b, fieldOwner, r.Owner)
+	for _, a := range r.Attrs {
+		b = protowire.AppendTag(b, fieldAttr, protowire.BytesType)
+		b = protowire.AppendVarint(b, uint64(sizeString(a.Name)+sizeString(a.Value)))
+		b = appendString(b, fieldName, a.Name)
+		b = appendString(b, fieldValue, a.Value)
+	}
+	b = appendInt(b, fieldTime, uint64(r.Time))
+	b = appendInt(b, fieldDue, uint64(r.Due))
+	b = appendInt(b, fieldEvents, uint64(r.Events))
+	b = appendInt(b, fieldFlags, uint64(r.Flags))
+	b = appendInt(b, fieldCodec, uint64(r.Codec))
+	b = appendInt(b, fieldSize, uint64(r.Size))
+	return appendInt(b, fieldLength, uint64(len(r.Body)))
+}
+
+func sizeString(s string) int {
+	if s == "" {
+		return 0
+	}
+	return 1 + protowire.SizeBytes(len(s))
+}
+
+func appendString(b []byte, field protowire.Number, s string) []byte {
+	if s == "" {
+		return b
+	}
+	return protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), s)
+}
+
+func appendInt(b []byte, field protowire.Number, v uint64) []byte {
+	if v == 0 {
+		return b
+	}
+	return protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), v)
+}
+
+// columns is what parseColumns finds: records without bodies, and how long each body is.
+type columns struct {
+	thread  string
+	recs    []*driver.Record
+	lengths []int64
+}
+
+func parseColumns(b []byte) (*columns, error) {
+	c := &columns{}
+	for len(b) > 0 {
+		f, n := consume(b)
+		if n < 0 || f.typ != protowire.BytesType {
+			return nil, errColumns
+		}
+		b = b[n:]
+		switch {
+		case f.num == fieldThread && c.thread == "" && len(c.recs) == 0:
+			c.thread = string(f.bytes)
+		case f.num == fieldRecord:
+			if err := c.record(f.bytes); err != nil {
+				return nil, err
+			}
+		default:
+			return nil, errColumns
+		}
+	}
+	if c.thread == "" || len(c.recs) == 0 {
+		return nil, errColumns
+	}
+	return c, nil
+}
+
+func (c *columns) record(b []byte) error {
+	r := &driver.Record{}
+	var length uint64
+	last := protowire.Number(0)
+	for len(b) > 0 {
+		f, n := consume(b)
+		if n < 0 || f.num < last || f.num == last && f.num != fieldAttr || (f.typ == protowire.BytesType) != (f.num >= fieldNamespace && f.num <= fieldAttr) {
+			return errColumns
+		}
+		b, last = b[n:], f.num
+		switch f.num {
+		case fieldKind:
+			r.Kind = driver.Kind(f.int)
+			if f.int > math.MaxUint8 {
+				return errColumns
+			}
+		case fieldNamespace:
+			r.Namespace = string(f.bytes)
+		case fieldID:
+			r.ID = string(f.bytes)
+		case fieldParent:
+			r.Parent = string(f.bytes)
+		case fieldTask:
+			r.Task = string(f.bytes)
+		case fieldOwner:
+			r.Owner = string(f.bytes)
+		case fieldAttr:
+			a, err := parseAttr(f.bytes)
+			if err != nil {
+				return err
+			}
+			r.Attrs = append(r.Attrs, a)
+		case fieldTime:
+			r.Time = int64(f.int)
+		case fieldDue:
+			r.Due = int64(f.int)
+		case fieldEvents:
+			r.Events = uint32(f.int)
+			if f.int > math.MaxUint32 {
+				return errColumns
+			}
+		case fieldFlags:
+			r.Flags = driver.Flags(f.int)
+			if f.int > math.MaxUint16 {
+				return errColumns
+			}
+		case fieldCodec:
+			r.Codec = driver.Codec(f.int)
+			if f.int > math.MaxUint8 {
+				return errColumns
+			}
+		case fieldSize:
+			r.Size = int64(f.int)
+		case fieldLength:
+			length = f.int
+		default:
+			return errColumns
+		}
+	}
+	if !r.Kind.Valid() || r.Time < 0 || r.Due < 0 || r.Size < 0 || length > math.MaxUint32 {
+		return errColumns
+	}
+	c.recs, c.lengths = append(c.recs, r), append(c.lengths, int64(length))
+	return nil
+}
+
+func parseAttr(b []byte) (driver.Attr, error) {
+	var a driver.Attr
+	last := protowire.Number(0)
+	for len(b) > 0 {
+		f, n := consume(b)
+		if n < 0 || f.typ != protowire.BytesType || f.num <= last {
+			return a, errColumns
+		}
+		b, last = b[n:], f.num
+		switch f.num {
+		case fieldName:
+			a.Name = string(f.bytes)
+		case fieldValue:
+			a.Value = string(f.bytes)
+		default:
+			return a, errColumns
+		}
+	}
+	if a.Name == "" {
+		return a, errColumns
+	}
+	return a, nil
+}
+
+type field struct {
+	num   protowire.Number
+	typ   protowire.Type
+	int   uint64
+	bytes []byte
+}
+
+// consume reads one field; n < 0 if there is none.
+func consume(b []byte) (f field, n int) {
+	num, typ, n := protowire.ConsumeTag(b)
+	if n < 0 {
+		return f, n
+	}
+	f.num, f.typ = num, typ
+	m := -1
+	switch typ {
+	case protowire.VarintType:
+		f.int, m = protowire.ConsumeVarint(b[n:])
+	case protowire.BytesType:
+		f.bytes, m = protowire.ConsumeBytes(b[n:])
+	}
+	if m < 0 {
+		return f, -1
+	}
+	return f, n + m
+}
+
+// bodies gives the records their parts of what follows the columns.
+func (c *columns) bodies(b []byte) error {
+	for i, r := range c.recs {
+		n := c.lengths[i]
+		if n > int64(len(b)) {
+			return errColumns
+		}
+		r.Body, b = b[:n:n], b[n:]
+	}
+	if len(b) > 0 {
+		return errColumns
+	}
+	return nil
+}

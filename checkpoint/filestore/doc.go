@@ -1,0 +1,68 @@
+// Package filestore is the checkpoint driver over a folder: one append-only log in segments, shared by any number of processes on
+// one machine. Local file systems only: it relies on flock, and on the page cache being the same for all processes.
+//
+//	DIR/store              identity: "dashstor", version, store id, incarnation, checksum
+//	DIR/lock               locked around each append; byte 0 is the lock's, its holder's name follows
+//	DIR/log/00000001 ...   segments
+//	DIR/index              derived from the log, may be deleted at any time
+//	DIR/owners/ULID        one a process that claims threads, locked as long as it lives; byte 0 is the lock's
+//	DIR/quarantine/        bytes that were cut from the log, as they were
+//
+// A segment begins with its head, twice, so that one damaged sector does not cost the segment. Integers are little-endian.
+//
+//	 0  magic       8   "dashlog\n"
+//	 8  version     4   1
+//	12  logs        4   1: how many logs the store has
+//	16  store id   16
+//	32  segment id 16   random
+//	48  number      8   1 for the first
+//	56  sequence    8   of the first frame
+//	64  before     20   the frame before the first: stream, sequence, length
+//	84  zero        4
+//	88  replaces   16   segment number and offset: what follows that offset there is here instead; 0 nothing
+//	104 created     8   microseconds since 1970 UTC
+//	112 zero      396
+//	508 sum         4   CRC32C of bytes 0-507
+//	512             the same again
+//	1024            frames (package frame)
+//
+// A frame is one Append. Its body is columns and then the sealed bodies of the records one after another. Columns are in
+// protobuf's wire format:
+//
+//	Columns 1: thread   2: Record, repeated
+//	Record  1: kind  2: namespace  3: id  4: parent  5: task  6: owner  7: Attr, repeated  8: time  9: due  10: events  11: flags
+//	        12: codec  13: size of the body before the codec  14: length of the sealed body
+//	Attr    1: name  2: value
+//
+// Sequence numbers, event numbers and epochs are given out under the lock and so stand in the frame's header.
+//
+// # Writing
+//
+// A caller makes columns, body and body checksum, then queues. The first in the queue leads: it takes the lock, reads what other
+// processes appended, checks each request against the table, writes all frames in one go, unlocks. Who waits for durability does
+// the same with fdatasync: the first one syncs for all. There is no goroutine and no timer of our own.
+//
+// Space ahead is zero-filled and synced in steps of clamp(size, 64 KiB, 4 MiB), so that fdatasync changes no metadata and a full
+// disk shows before the write. A segment is synced before the next one begins: what is durable is a prefix of the log.
+//
+// # The end of the log
+//
+// A frame that does not check is torn if no later frame promises that it was durable, no later segment exists, and it looks torn
+// (package frame). Only who holds the lock may call it that; it keeps the bytes in quarantine and zeroes them. Without the lock, a
+// bad frame that nothing promises is not there yet. Everything else is damage: of the thread that the header names, or, if that
+// is bad too, the neighbour; and if several frames are gone, every thread without a later frame is suspect.
+//
+// # A failed fsync
+//
+// What was written since the last good one may be in the cache and not on the disk, and the next fsync would not say so. So that
+// range is read back, checked, and written to a new segment that replaces it; nothing is synced again through the old one. If
+// that fails too the store refuses every append until it is opened again.
+//
+// # Locks, in order
+//
+//	life     read side held by every call, write side by Close
+//	leading  the turn to write: whoever was put first in the queue (guarded by qmu, which is held for moments only)
+//	lock     the file DIR/lock
+//	mu       table, cursor, segments
+//	smu      what is durable; the turn to sync. Never held while one of the others is taken
+package filestore

@@ -1,0 +1,419 @@
+package filestore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dashhost/dashhost/checkpoint/driver"
+	"github.com/dashhost/dashhost/checkpoint/internal/table"
+	"github.com/dashhost/dashhost/internal/frame"
+	"github.com/dashhost/dashhost/internal/vfs"
+)
+
+// Options of Open. The zero value and nil are fine.
+type Options struct {
+	// ReadOnly opens a store that is there and changes nothing, not even locks. Default false.
+	ReadOnly bool
+	// LockTimeout is how long an append waits for a lock that another process holds. Default 10 s.
+	LockTimeout time.Duration
+	// SegmentSize is the size from which the log goes on in a new file, 64 KiB to 1 GiB. Default 64 MiB.
+	SegmentSize int64
+}
+
+// DefaultSegmentSize is the default of Options.SegmentSize.
+const DefaultSegmentSize = 64 << 20
+
+// store implements driver.Driver, driver.Owners and driver.Maintenance.
+type store struct {
+	fs    vfs.FS
+	dir   string
+	o     Options
+	locks locker
+
+	id          [16]byte
+	incarnation uint64
+
+	life   sync.RWMutex
+	closed bool // guarded by life
+
+	qmu     sync.Mutex
+	queue   []*request
+	leading bool
+
+	note      vfs.File // the lock file, for our name; used under the lock
+	signature []byte
+
+	mu       sync.Mutex
+	table    *table.Table
+	names    map[uint64]string         // stream to thread
+	lost     map[uint64]*driver.Damage // of streams whose thread no frame has named yet
+	faults   []*driver.Damage          // everything found, in order
+	segments map[uint32]*segment
+	newest   uint32 // greatest number seen in the folder
+	cur      cursor
+	checked  bool  // the space after the end was looked at, since the cursor came into this segment
+	clean    bool  // and by us under the lock, so what is torn was cut
+	wrote    bool  // we appended something
+	broken   error // why nothing can be appended any more
+	indexed  indexState
+
+	smu  sync.Mutex
+	disk durability
+
+	verifying bool // change nothing, trust no index
+}
+
+// cursor is the end of what was read of the log.
+type cursor struct {
+	seg    *segment
+	off    int64
+	seq    uint64 // of the next frame
+	before frame.Neighbour
+	ended  bool // nothing follows in this segment
+}
+
+func (c *cursor) place() place {
+	if c.seg == nil {
+		return place{}
+	}
+	return place{c.seg.number, c.off}
+}
+
+// Open opens the store in a folder, or makes one. The driver has driver.Owners and driver.Maintenance. Any number of processes may
+// open one; a process should open it once.
+//
+// Opening takes no lock unless the store is made: it never waits for a process that writes.
+func Open(dir string, o *Options) (driver.Driver, error) {
+	var opt Options
+	if o != nil {
+		opt = *o
+	}
+	s, err := open(vfs.OS{}, flocks{}, dir, opt)
+	if err != nil {
+		return nil, fmt.Errorf("store %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+func open(fsys vfs.FS, locks locker, dir string, o Options) (*store, error) {
+	if o.LockTimeout <= 0 {
+		o.LockTimeout = 10 * time.Second
+	}
+	if o.SegmentSize == 0 {
+		o.SegmentSize = DefaultSegmentSize
+	}
+	if o.SegmentSize < 64<<10 || o.SegmentSize > 1<<30 {
+		return nil, fmt.Errorf("segment size %d: want 64 KiB to 1 GiB", o.SegmentSize)
+	}
+	s := &store{fs: fsys, dir: dir, o: o, locks: locks, disk: newDurability()}
+	err := s.readIdentity()
+	if notExist(err) && !o.ReadOnly {
+		if err = s.create(); err == nil {
+			err = s.readIdentity()
+		}
+	}
+	if notExist(err) {
+		return nil, fmt.Errorf("%w: no file %s", driver.ErrNotFound, identityFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.load(); err != nil {
+		return nil, errors.Join(err, s.closeFiles())
+	}
+	return s, nil
+}
+
+func (s *store) path(name string) string { return s.dir + "/" + name }
+
+func (s *store) fault(d *driver.Damage) {
+	for _, f := range s.faults {
+		if f.File == d.File && f.Offset == d.Offset && f.Suspect == d.Suspect {
+			return
+		}
+	}
+	s.faults = append(s.faults, d)
+}
+
+const (
+	identityFile  = "store"
+	identityMagic = "dashstor"
+	identitySize  = 64
+)
+
+func (s *store) readIdentity() error {
+	b, err := vfs.ReadFile(s.fs, s.path(identityFile), 0, 1<<16)
+	if err != nil {
+		return err
+	}
+	le := binary.LittleEndian
+	if len(b) < identitySize || string(b[:8]) != identityMagic || le.Uint32(b[identitySize-4:]) != frame.Sum(0, b[:identitySize-4]) {
+		return &driver.Damage{File: identityFile, Length: int64(len(b)), Reason: "does not match its checksum"}
+	}
+	if v := le.Uint32(b[8:]); v != version {
+		return &driver.VersionError{File: identityFile, Got: v, Max: version}
+	}
+	if len(b) != identitySize {
+		return &driver.Damage{File: identityFile, Offset: identitySize, Length: int64(len(b)) - identitySize, Reason: "bytes after the end"}
+	}
+	copy(s.id[:], b[16:])
+	s.incarnation = le.Uint64(b[32:])
+	return nil
+}
+
+// create makes a store. Its identity is written last: a folder without one is no store yet.
+func (s *store) create() error {
+	for _, d := range []string{s.dir, s.path("log"), s.path("owners")} {
+		if err := s.fs.MkdirAll(d); err != nil {
+			return err
+		}
+	}
+	unlock, err := s.lock(context.Background())
+	if err != nil {
+		return err
+	}
+	err = s.createLocked()
+	return errors.Join(err, unlock())
+}
+
+func (s *store) createLocked() error {
+	if err := s.readIdentity(); !notExist(err) {
+		return err // another process was first
+	}
+	names, err := s.fs.ReadDir(s.path("log"))
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if err := s.removeUnused("log/" + n); err != nil {
+			return err
+		}
+	}
+	rand.Read(s.id[:])
+	g, err := s.createSegment(head{number: 1, seq: 1}, nil)
+	if err != nil {
+		return err
+	}
+	if err := g.file.Close(); err != nil {
+		return err
+	}
+	b := make([]byte, identitySize)
+	le := binary.LittleEndian
+	copy(b, identityMagic)
+	le.PutUint32(b[8:], version)
+	copy(b[16:], s.id[:])
+	le.PutUint64(b[32:], 1)
+	le.PutUint32(b[identitySize-4:], frame.Sum(0, b[:identitySize-4]))
+	return full(vfs.WriteFile(s.fs, s.dir, identityFile, s.temp(identityFile), b))
+}
+
+// removeUnused removes a segment of a store whose creation was cut off. One with frames is a store that lost its identity.
+func (s *store) removeUnused(name string) error {
+	b, err := vfs.ReadFile(s.fs, s.path(name), firstFrame, maxGrow)
+	if err != nil && !errors.Is(err, vfs.ErrTooLong) {
+		return err
+	}
+	if err != nil || !frame.IsZero(b) {
+		return &driver.Damage{File: identityFile, Reason: "is missing, and " + name + " holds records"}
+	}
+	return s.fs.Remove(s.path(name))
+}
+
+// temp is a name for a temporary file that nobody else uses.
+func (s *store) temp(name string) string {
+	var b [8]byte
+	rand.Read(b[:])
+	return fmt.Sprintf("%s.%x.new", name, b)
+}
+
+// load reads index and log from the start. s.mu is held.
+func (s *store) load() error {
+	s.table, s.names, s.lost = table.New(), map[uint64]string{}, map[uint64]*driver.Damage{}
+	s.cur, s.checked, s.clean = cursor{}, false, false
+	if s.segments == nil {
+		s.segments = map[uint32]*segment{}
+	}
+	if err := s.listSegments(); err != nil {
+		return err
+	}
+	ahead, err := s.loadIndex()
+	if err != nil {
+		return err
+	}
+	if err := s.scan(false); err != nil {
+		return err
+	}
+	if ahead != nil {
+		s.compare(ahead)
+	}
+	return nil
+}
+
+// listSegments finds the greatest segment number.
+func (s *store) listSegments() error {
+	names, err := s.fs.ReadDir(s.path("log"))
+	if notExist(err) {
+		err = &driver.Damage{File: "log", Reason: "the folder is missing"}
+	}
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if strings.HasSuffix(n, ".new") {
+			continue
+		}
+		number, err := strconv.ParseUint(n, 10, 32)
+		if err == nil && segmentName(uint32(number)) == "log/"+n {
+			s.newest = max(s.newest, uint32(number))
+		}
+	}
+	if s.newest == 0 {
+		return &driver.Damage{File: segmentName(1), Reason: "the log has no segment"}
+	}
+	return nil
+}
+
+// enter begins a call that Close waits for.
+func (s *store) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.life.RLock()
+	if s.closed {
+		s.life.RUnlock()
+		return driver.ErrClosed
+	}
+	return nil
+}
+
+// refresh takes in what other processes appended. s.mu is held.
+func (s *store) refresh() error { return s.advance(false) }
+
+func (s *store) Thread(ctx context.Context, thread string) (*driver.Thread, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.life.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.refresh(); err != nil {
+		return nil, err
+	}
+	th := s.table.Get(thread)
+	if th == nil {
+		return nil, driver.ErrNotFound
+	}
+	return th.Info(), nil
+}
+
+func (s *store) Threads(ctx context.Context, f driver.Filter) iter.Seq2[*driver.Thread, error] {
+	return func(yield func(*driver.Thread, error) bool) {
+		list, err := s.list(ctx, func() []*driver.Thread { return s.table.List(f) })
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for _, t := range list {
+			if !yield(t, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *store) Due(ctx context.Context, before int64, limit int) ([]*driver.Thread, error) {
+	return s.list(ctx, func() []*driver.Thread { return s.table.Due(before, limit) })
+}
+
+func (s *store) list(ctx context.Context, f func() []*driver.Thread) ([]*driver.Thread, error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.life.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.refresh(); err != nil {
+		return nil, err
+	}
+	return f(), nil
+}
+
+// Identity implements driver.Maintenance.
+func (s *store) Identity() ([16]byte, uint64) { return s.id, s.incarnation }
+
+// Close implements driver.Driver: a mark that promises everything, the space ahead trimmed, the index written.
+func (s *store) Close() error {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	s.mu.Lock()
+	finish := s.wrote && s.broken == nil
+	s.mu.Unlock()
+	var err error
+	if finish {
+		err = s.finish()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.retire()
+	return errors.Join(err, s.closeFiles())
+}
+
+func (s *store) finish() error {
+	unlock, err := s.lock(context.Background())
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err = s.seal()
+	if err = errors.Join(err, unlock()); err != nil {
+		return err
+	}
+	return s.writeIndex()
+}
+
+// seal ends what was written with a durable mark. The lock and s.mu are held.
+func (s *store) seal() error {
+	if err := s.prepare(); err != nil {
+		return err
+	}
+	if err := s.settleTail(); err != nil {
+		return err
+	}
+	if s.cur.ended { // a damaged end of the log: nothing may follow in this segment
+		return nil
+	}
+	if err := s.mark(0); err != nil {
+		return err
+	}
+	if err := trim(s.cur.seg, s.cur.off); err != nil {
+		return err
+	}
+	return s.settleTail()
+}
+
+func (s *store) closeFiles() error {
+	var err error
+	if s.note != nil {
+		err = s.note.Close()
+	}
+	for _, g := range s.segments {
+		err = errors.Join(err, g.file.Close())
+	}
+	s.segments = nil
+	return err
+}
