@@ -179,6 +179,28 @@ edges: [{from: START, to: a}]
 	}
 }
 
+// TestThreadWithoutInput: a process died between its claim and the first input.
+func TestThreadWithoutInput(t *testing.T) {
+	for _, how := range []string{"", "fail", "resume", "skip"} {
+		mem := memstore.NewMemory()
+		dead := checkpoint.New(mem.Open(), nil)
+		if _, err := dead.Claim(t.Context(), "t", nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := dead.Close(); err != nil {
+			t.Fatal(err)
+		}
+		h := newHost(t, &host.Options{OpenStore: func(context.Context, string) (*checkpoint.Store, error) { return checkpoint.New(mem.Open(), nil), nil }})
+		if _, err := h.Resume(t.Context(), "t", nil); !errors.Is(err, host.ErrFinished) {
+			t.Errorf("resume: %v", err)
+		}
+		run, err := h.Start(t.Context(), load(t, h, project(t, adder, "echo.wasm"), adderNodes), []byte(`21`), &host.RunOptions{Thread: "t", IfExists: how})
+		if res := wait(t, run, err); res.Status != "done" || res.Skipped || string(res.Output) != "42" {
+			t.Errorf("if exists %q: %+v", how, res)
+		}
+	}
+}
+
 // TestResumeNeedsNoFiles: manifest and wasm are gone, the run goes on.
 func TestResumeNeedsNoFiles(t *testing.T) {
 	mem := memstore.NewMemory()

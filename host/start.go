@@ -97,17 +97,16 @@ func (h *Host) existing(ctx context.Context, s *checkpoint.Store, g *Graph, thre
 	if err != nil {
 		return nil, err
 	}
-	status := ThreadStatus(info)
 	_, begun := info.Attrs[engine.AttrNext]
 	switch {
-	case !begun && ifExists == "":
-		return nil, nil // its first input never became durable
+	case !begun:
+		return nil, nil // its first input never became durable: there is nothing that a new one could disturb
 	case ifExists == IfExistsSkip, ifExists == IfExistsResume && finished(info):
 		return h.skipped(ctx, s, g, info)
 	case ifExists == IfExistsResume:
 		return h.Resume(ctx, thread, &ResumeOptions{Graph: g})
 	case ifExists == IfExistsFail, !finished(info):
-		return nil, &ExistsError{Thread: thread, Status: status}
+		return nil, &ExistsError{Thread: thread, Status: ThreadStatus(info)}
 	case ifExists != "":
 		return nil, fmt.Errorf("if-exists %q: expected fail, resume or skip", ifExists)
 	}
