@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -55,12 +56,12 @@ func main() {
 }
 
 // check runs the workflow on one order and prints what it decided.
-func check(ctx context.Context, manifest, order string, out io.Writer) error {
+func check(ctx context.Context, manifest, order string, out io.Writer) (err error) {
 	h, err := host.New(nil)
 	if err != nil {
 		return err
 	}
-	defer h.Close(ctx)
+	defer func() { err = errors.Join(err, h.Close(ctx)) }()
 
 	g, err := h.Load(ctx, manifest, &host.LoadOptions{Nodes: host.Nodes{
 		"price":   host.Func(byPrice),
