@@ -101,7 +101,9 @@ func (t *Task) ID() string { return t.task.ID.String() }
 func (t *Task) Attempt() int { return t.task.Attempt }
 
 // Logger logs with the task's identity.
-func (t *Task) Logger() hclog.Logger { return t.log }
+func (t *Task) Logger() hclog.Logger {
+	return t.log.With("thread", t.Thread(), "node", t.Node(), "task", t.ID())
+}
 
 // Write sets the output: a JSON object of channel writes, or plain bytes for a
 // node with raw output. A later call replaces an earlier one. The error is an
@@ -162,7 +164,7 @@ func (n *nativeNode) Run(ctx context.Context, et *engine.Task) (engine.Outcome, 
 	defer cancel()
 	set := n.open(et, deadline)
 	defer set.Close()
-	t := &Task{ctx: ctx, task: et, set: set, log: n.host.log.With("thread", et.Thread, "node", et.Node.Name, "task", et.ID.String())}
+	t := &Task{ctx: ctx, task: et, set: set, log: n.host.log}
 	ended := make(chan error, 1)
 	go func() { ended <- n.call(t) }()
 

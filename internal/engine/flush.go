@@ -6,17 +6,14 @@ import (
 	"github.com/dashhost/dashhost/checkpoint"
 )
 
-// note keeps the events of an appended record until it is durable.
-func (r *Run) note(rec *checkpoint.Record) {
+// note keeps the events of an appended record, as its Meta makes them, until it
+// is durable.
+func (r *Run) note(rec *checkpoint.Record, evs []Event) {
 	if r.cfg.Emit == nil {
 		return
 	}
-	evs, err := Events(rec)
-	if err != nil {
-		panic("BUG: the engine cannot read what it wrote: " + err.Error())
-	}
 	r.mu.Lock()
-	r.box.add(evs)
+	r.box.add(numbered(rec, evs))
 	r.mu.Unlock()
 }
 

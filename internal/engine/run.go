@@ -274,24 +274,25 @@ func (r *Run) failed(ctx context.Context, e *Error) (*Result, error) {
 }
 
 func (r *Run) release(ctx context.Context, status string, e *Error) (*Result, error) {
-	rec := r.releaseRecord(status, e)
+	rec, evs := r.releaseRecord(status, e)
 	// The run's own context may be what ended; writing down how it ended is
 	// bounded by the store's own deadlines.
 	if err := r.cfg.Claim.Release(context.WithoutCancel(ctx), rec); err != nil {
 		return nil, err
 	}
-	r.note(rec)
+	r.note(rec, evs)
 	r.flush(lastEvent(rec))
 	return r.result(status, e), nil
 }
 
-func (r *Run) releaseRecord(status string, e *Error) *checkpoint.Record {
+func (r *Run) releaseRecord(status string, e *Error) (*checkpoint.Record, []Event) {
 	m := &ReleaseMeta{Branch: r.branch, Step: r.step + 1, Status: status, Error: e}
+	evs := m.events()
 	return &checkpoint.Record{
 		Kind: checkpoint.KindRelease, Namespace: r.cfg.Namespace,
 		Attrs: []checkpoint.Attr{{Name: AttrStatus, Value: status}},
-		Meta:  mustJSON(m), Events: uint32(len(m.events())),
-	}
+		Meta:  mustJSON(m), Events: uint32(len(evs)),
+	}, evs
 }
 
 // State returns the value of a channel as the run last left it, nil if it was

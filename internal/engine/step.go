@@ -175,17 +175,21 @@ func (r *Run) commitStep(ctx context.Context, meta *StepMeta, plan stepPlan, ver
 // here, so that the last step costs one write like any other.
 func (r *Run) append(ctx context.Context, rec *checkpoint.Record, meta *StepMeta, next []due, verdict *Error) error {
 	recs := []*checkpoint.Record{rec}
+	var ending []Event
 	if meta.Status != StatusRunning {
 		r.step = meta.Step
-		recs = append(recs, r.releaseRecord(meta.Status, verdict))
+		var release *checkpoint.Record
+		release, ending = r.releaseRecord(meta.Status, verdict)
+		recs = append(recs, release)
 	}
 	ctx = context.WithoutCancel(ctx) // a step that is complete is written down, whatever ended meanwhile
 	commit, err := r.cfg.Claim.Append(ctx, recs...)
 	if err != nil {
 		return err
 	}
-	for _, rec := range recs {
-		r.note(rec)
+	r.note(rec, meta.events())
+	if len(ending) > 0 {
+		r.note(recs[1], ending)
 	}
 	if err := commit.Wait(ctx); err != nil {
 		return err

@@ -285,7 +285,7 @@ func (x *execution) attempt(ctx context.Context, t *taskRun) {
 	if e != nil {
 		e.Node, e.Path, e.Attempt, e.Duration = task.Node.Name, task.Path, task.Attempt, took
 		if wait, again := t.again(e); again {
-			x.run.record(ctx, t.failedRecord(x.run, e, false))
+			x.run.recordFailure(ctx, t, e, false)
 			x.wg.Go(func() { x.later(ctx, t, wait) })
 			return
 		}
@@ -352,14 +352,15 @@ func runNode(ctx context.Context, n Node, t *Task) (out Outcome, err error) {
 	return n.Run(ctx, t)
 }
 
-// record appends a record that nobody waits for. If that fails, so will the
-// step's own append, which reports it.
-func (r *Run) record(ctx context.Context, rec *checkpoint.Record) {
+// record appends the record of a task, which nobody waits for. If that fails,
+// so will the step's own append, which reports it.
+func (r *Run) record(ctx context.Context, rec *checkpoint.Record, m *TaskMeta) {
+	rec.Meta = mustJSON(m)
 	commit, err := r.cfg.Claim.Append(context.WithoutCancel(ctx), rec)
 	if err != nil {
 		return
 	}
-	r.note(rec)
+	r.note(rec, m.events(rec.Kind))
 	r.syncSoon(commit, rec)
 }
 
@@ -367,19 +368,18 @@ func (r *Run) record(ctx context.Context, rec *checkpoint.Record) {
 func (r *Run) recordEnd(ctx context.Context, t *taskRun) {
 	t.recorded = true
 	if t.err != nil {
-		r.record(ctx, t.failedRecord(r, t.err, true))
+		r.recordFailure(ctx, t, t.err, true)
 		return
 	}
 	rec, m := t.newRecord(r, checkpoint.KindTaskDone)
-	rec.Meta = mustJSON(m)
-	r.record(ctx, rec)
+	r.record(ctx, rec, m)
 }
 
-func (t *taskRun) failedRecord(r *Run, e *Error, final bool) *checkpoint.Record {
+// recordFailure writes down a failed attempt.
+func (r *Run) recordFailure(ctx context.Context, t *taskRun, e *Error, final bool) {
 	rec, m := t.newRecord(r, checkpoint.KindTaskFailed)
 	m.Error, m.Final = e, final
-	rec.Meta = mustJSON(m)
-	return rec
+	r.record(ctx, rec, m)
 }
 
 // newRecord makes the record of a task, with its output and sends as parts.

@@ -49,7 +49,7 @@ func (r *Run) Upgrade(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.note(step)
+	r.note(step, m.events())
 	if err := commit.Wait(ctx); err != nil {
 		return err
 	}
