@@ -47,14 +47,19 @@ func (w *watch) begin(caller context.Context, limit string, d time.Duration) {
 	}
 }
 
-// end stops watching. It reports false if the watch fired or is about to: the instance is spent then.
-func (w *watch) end() bool {
-	clean := w.timer.Stop()
-	if w.unhook != nil && !w.unhook() {
-		clean = false
+// end stops watching. It gives running if the instance is as good as new, else what has fired or is about to.
+func (w *watch) end() stop {
+	overtime := !w.timer.Stop()
+	gone := w.unhook != nil && !w.unhook()
+	switch s := w.stopped(); {
+	case s != running:
+		return s
+	case overtime:
+		return overdue
+	case gone:
+		return cancelled
 	}
-	w.caller = nil
-	return clean && w.stopped() == running
+	return running
 }
 
 // fire makes the call end. The first reason stands.

@@ -30,13 +30,20 @@
 // asked for. Limits on arguments of host functions are -too_large to the guest, and its memory cannot
 // grow over the limit. See [Limits] for all of them with their defaults.
 //
+// Guest code is stopped at loop heads and in host functions. Straight-line code and recursion end by
+// themselves: recursion at the latest when the stack is 50 to 100 MB deep, as a LimitError for "stack".
+// Nothing else bounds the work between two loop heads (a memory.fill of a gigabyte, for example) in this
+// version.
+//
 // # Files
 //
 //	host.go      what a guest may ask        limits.go, errors.go  limits and typed errors
 //	runtime.go   Open, Close                 cache.go              compiled code on disk
-//	load.go      Load, Inspect, compile once check.go, names.go    imports and exports against the ABI
-//	pool.go      waiting, policies, Stats    instance.go           start phase and run phase
+//	load.go      Load, Inspect               check.go, names.go    imports and exports against the ABI
+//	code.go      compile once                info.go               what can be said without running
+//	pool.go      policies, Call, Stats       queue.go              who waits for an instance
+//	instance.go  start phase and run phase
 //	deadline.go  when a call must stop       outcome.go            how a call ended
 //	hostfunc.go  dash_v1: the common path    dash.go               dash_v1: one function each
-//	wasi.go      the subset of WASI          memory.go             memory with a limit
+//	wasi*.go     the subset of WASI          memory.go             memory with a limit
 package guest

@@ -54,13 +54,13 @@ func (in *instance) Value(key any) any {
 }
 
 // start makes an instance and runs its start phase. On error nothing of it is left.
-func (p *Pool) start(ctx context.Context) (_ *instance, err error) {
+func (p *Pool) start(ctx context.Context) (*instance, error) {
 	in := &instance{pool: p, limits: &p.limits}
 	in.memory.limit = wholePages(p.limits.Memory)
 	in.done = make(chan struct{})
 	in.base = experimental.WithMemoryAllocator(context.Background(), &in.memory)
 	in.call = call{phase: abi.PhaseStart}
-	err = p.code.rt.guard("start host", func() error { in.host = p.cfg.Start(); return nil })
+	err := p.code.rt.guard("start host", func() error { in.host = p.cfg.Start(); return nil })
 	if err != nil {
 		return nil, &StartError{Stage: "host", Err: err}
 	}
@@ -68,19 +68,14 @@ func (p *Pool) start(ctx context.Context) (_ *instance, err error) {
 		return nil, ErrClosed
 	}
 	in.begin(ctx, "start_deadline", p.limits.StartDeadline)
-	ok := false
-	defer func() {
-		if !in.end() || !ok {
-			in.retire()
-		}
-	}()
-	if err := in.startPhase(); err != nil {
+	err = in.startPhase()
+	if s := in.end(); s != running && err == nil {
+		err = &StartError{Stage: abi.ExportStart, Err: in.err(s)}
+	}
+	if err != nil {
+		in.retire()
 		return nil, err
 	}
-	if s := in.stopped(); s != running {
-		return nil, &StartError{Stage: abi.ExportStart, Err: in.err(s)}
-	}
-	ok = true
 	return in, nil
 }
 
@@ -127,8 +122,8 @@ func (in *instance) serve(ctx context.Context, h Host, inputLen int) (Result, er
 	} else {
 		err = in.verdict(res.Status)
 	}
-	in.spent = !in.end() || err != nil
-	in.call = call{}
+	in.spent = in.end() != running || err != nil
+	in.call, in.caller = call{}, nil
 	if err != nil {
 		res.Status = abi.Failed
 	}

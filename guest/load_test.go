@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/tetratelabs/wazero"
+
 	"github.com/dashhost/dashhost/abi"
 	"github.com/dashhost/dashhost/guest/wasmbin"
 )
@@ -266,6 +268,31 @@ func TestLoadCompilesOnce(t *testing.T) {
 	load(t, r, wasm, "again")
 	if n := r.compiles.Load(); n != 2 {
 		t.Errorf("%d compilations after loading again", n)
+	}
+}
+
+// closings counts how often compiled code was closed.
+type closings struct {
+	wazero.CompiledModule
+	n int
+}
+
+func (c *closings) Close(ctx context.Context) error {
+	c.n++
+	return c.CompiledModule.Close(ctx)
+}
+
+func TestCodeIsClosedWithItsLastUser(t *testing.T) {
+	r := openRuntime(t, nil)
+	m := load(t, r, wasmFile(t, "echo"), "echo")
+	c := &closings{CompiledModule: m.code.compiled}
+	m.code.compiled = c
+	p := newPool(t, m, PoolConfig{})
+	if err := m.Close(t.Context()); err != nil || c.n != 0 {
+		t.Errorf("closed %d times while a pool is open, %v", c.n, err)
+	}
+	if err := p.Close(t.Context()); err != nil || c.n != 1 {
+		t.Errorf("closed %d times after the pool was closed, %v", c.n, err)
 	}
 }
 

@@ -147,24 +147,52 @@ func TestCancelEndsACall(t *testing.T) {
 }
 
 // TestNothingReturnsAfterTheDeadline: a host function that takes longer than the deadline does not return
-// to the guest.
+// to the guest, which would go on to trap or to write an output.
 func TestNothingReturnsAfterTheDeadline(t *testing.T) {
 	p := poolOf(t, nil, "misbehave", PoolConfig{Limits: Limits{Deadline: 20 * time.Millisecond}})
-	ctx := t.Context()
-	h := &recorder{input: []byte{11, 1}}
-	h.enter = func(fn abi.FuncID, _ abi.Phase) error {
-		if fn == abi.FnInputRead {
-			<-time.After(60 * time.Millisecond)
+	for _, input := range [][]byte{{11, 1}, {3}} {
+		h := &recorder{input: input}
+		h.enter = func(fn abi.FuncID, _ abi.Phase) error {
+			if fn == abi.FnInputRead {
+				time.Sleep(60 * time.Millisecond)
+			}
+			return nil
 		}
-		return nil
+		_, err := p.Call(t.Context(), h, len(input))
+		var limit *LimitError
+		if !errors.As(err, &limit) || limit.Limit != "deadline" || limit.Got < limit.Max {
+			t.Errorf("input %v: got %v", input, err)
+		}
+		if h.outputs != 0 {
+			t.Error("the guest went on and wrote an output")
+		}
 	}
-	_, err := p.Call(ctx, h, 2)
-	var limit *LimitError
-	if !errors.As(err, &limit) || limit.Limit != "deadline" || limit.Got < limit.Max {
-		t.Errorf("got %v", err)
-	}
-	if h.outputs != 0 {
-		t.Error("the guest went on and wrote an output")
+}
+
+// TestNothingBeginsAfterTheDeadline: a guest that reaches a host function too late has no effect there.
+func TestNothingBeginsAfterTheDeadline(t *testing.T) {
+	p := poolOf(t, nil, "echo", PoolConfig{})
+	for _, why := range []stop{overdue, cancelled, closing} {
+		in := &instance{pool: p, limits: &p.limits}
+		in.done = make(chan struct{})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		in.begin(ctx, "deadline", time.Hour)
+		in.fire(why)
+		in.host = &recorder{enter: func(abi.FuncID, abi.Phase) error {
+			t.Errorf("%v: the host was asked", why)
+			return nil
+		}}
+		f := &hostFunc{Func: abi.ByID(abi.FnClockNow), answer: answers()[abi.FnClockNow]}
+		func() {
+			defer func() {
+				if recover() == nil || in.broken == nil {
+					t.Errorf("%v: the call went on", why)
+				}
+			}()
+			f.Call(in, nil, make([]uint64, 1))
+		}()
+		in.end()
 	}
 }
 
