@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"strings"
 	"time"
@@ -71,10 +72,14 @@ type Tail struct {
 	Err  *engine.Error // the newest error: of the run, else of a task; nil if there is none
 }
 
-// DescribeTail reads what was recorded after head, the newest step of its thread.
+// DescribeTail reads what was recorded after head, the newest step of its thread. Damaged records are passed over: whether the
+// thread is damaged, its checkpoint.ThreadInfo says.
 func DescribeTail(ctx context.Context, s *checkpoint.Store, head *checkpoint.Record) (*Tail, error) {
 	t := &Tail{Done: []TaskEnd{}}
 	for r, err := range s.Records(ctx, head.Thread) {
+		if errors.Is(err, checkpoint.ErrDamaged) {
+			continue
+		}
 		if err != nil {
 			return t, err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/dashhost/dashhost/checkpoint"
@@ -59,7 +60,7 @@ func (e *exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) 
 
 // explain is the table of errors: what each means for the exit code, and what to do about it.
 func (a *app) explain(err error) *fault {
-	f := &fault{Error: err.Error(), Exit: exitFailed}
+	f := &fault{Error: oneLine(err), Exit: exitFailed}
 	if !a.explainOwn(f, err) && !a.explainStored(f, err) {
 		a.explainProject(f, err)
 	}
@@ -67,6 +68,17 @@ func (a *app) explain(err error) *fault {
 		f.hint("or name the store itself: --store DIR")
 	}
 	return f
+}
+
+// oneLine is the text of an error, of joined ones each thing once.
+func oneLine(err error) string {
+	var lines []string
+	for _, l := range strings.Split(err.Error(), "\n") {
+		if !slices.ContainsFunc(lines, func(told string) bool { return strings.Contains(told, l) }) {
+			lines = append(lines, l)
+		}
+	}
+	return strings.Join(lines, "; ")
 }
 
 // explainOwn knows the errors of the command line itself.
@@ -143,6 +155,8 @@ func (a *app) explainStored(f *fault, err error) bool {
 			f.hint("go on from the newest valid record: %s", a.command("resume "+quote(damage.Thread)+" --accept-loss"))
 			f.hint("other threads of the store are not affected")
 		}
+	case errors.As(err, &busy) && a.scene.deleting:
+		f.hint("delete it all the same: %s", a.command("thread delete "+quote(busy.Thread)+" --force"))
 	case errors.As(err, &busy):
 		f.hint("wait for it, or take the thread over: %s", a.command("resume "+quote(busy.Thread)+" --take-over"))
 	case errors.Is(err, checkpoint.ErrFenced):
@@ -200,8 +214,7 @@ func (a *app) explainProject(f *fault, err error) {
 		f.Exit = exitUsage
 		f.hint("go on as it was started: %s", a.command("resume "+quote(upgrade.Thread)+" --pinned"))
 	case errors.As(err, &exists):
-		f.hint("go on with it: %s", a.command("resume "+quote(exists.Thread)))
-		f.hint("or say what to do with one that is not done: --if-exists resume, --if-exists skip")
+		a.hintExists(f, exists)
 	case errors.As(err, &ended):
 		f.hint("start a new turn on it: dashhost run --thread %s", quote(ended.Thread))
 		f.hint("%s", a.command("thread show "+quote(ended.Thread)))
@@ -226,11 +239,25 @@ func (a *app) explainProject(f *fault, err error) {
 	}
 }
 
+// hintExists says what to do about a thread that cannot be started.
+func (a *app) hintExists(f *fault, e *host.ExistsError) {
+	switch e.Status {
+	case statusRunning:
+		f.hint("wait for it: %s", a.command("thread show "+quote(e.Thread)))
+	case statusDone, statusCancelled:
+		f.hint("leave --if-exists out for a new turn on it, or use another name")
+	default:
+		f.hint("go on with it: %s", a.command("resume "+quote(e.Thread)))
+		f.hint("or say what to do with one that is not done: --if-exists resume, --if-exists skip")
+	}
+}
+
 // scene is what the command in progress acts on, for messages that name the next command.
 type scene struct {
 	store    string // URL
 	thread   string
 	manifest string
+	deleting bool
 }
 
 // command is a command line to type next, with the flags it needs from here.

@@ -64,13 +64,13 @@ func (a *app) follow(ctx context.Context, r *host.Run, signals *interrupts) erro
 // exitOf is the exit code for the status a run ended with.
 func exitOf(status string) int {
 	switch status {
-	case "done":
+	case statusDone:
 		return exitDone
-	case "waiting":
+	case statusWaiting:
 		return exitWaiting
-	case "stopped", "cancelled":
+	case statusStopped, statusCancelled:
 		return exitStopped
-	case "damaged":
+	case statusDamaged:
 		return exitDamaged
 	}
 	return exitFailed
@@ -122,9 +122,9 @@ func (a *app) tellResult(res *host.Result, next string) {
 	default:
 		color := yellow
 		switch res.Status {
-		case "done":
+		case statusDone:
 			color = green
-		case "failed":
+		case statusFailed:
 			color = red
 		}
 		t.linef("%s %s, %s, %s", t.paint(color, fmt.Sprintf("%-9s", res.Status)), count(res.Steps, "step"), count(res.Tasks, "task"), durationText(res.Duration))
@@ -164,7 +164,7 @@ func (a *app) nextCommand(res *host.Result) string {
 	if storeDir(a.scene.store) == "" {
 		return ""
 	}
-	if res.Status == "failed" || res.Status == "stopped" {
+	if res.Status == statusFailed || res.Status == statusStopped {
 		return a.command("resume " + quote(res.Thread))
 	}
 	return a.command("thread show " + quote(res.Thread))

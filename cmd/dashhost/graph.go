@@ -41,7 +41,7 @@ func (a *app) graphCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&format, "format", "mermaid", "`FORMAT`: mermaid or dot")
+	c.Flags().StringVar(&format, "format", "mermaid", "draw as `FORMAT`: mermaid or dot")
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"mermaid", "dot"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dashhost/dashhost/abi"
+	"github.com/dashhost/dashhost/guest"
 	"github.com/dashhost/dashhost/host"
 )
 
@@ -49,11 +50,11 @@ would: one JSON object with a member for each channel it reads.`,
 		},
 	}
 	fl := c.Flags()
-	fl.StringVarP(&f.input, "input", "i", "{}", "`JSON` the module gets, @FILE to read it from a file, - from stdin")
-	fl.StringVar(&f.config, "config", "", "`JSON` of the node's configuration, or @FILE")
+	fl.StringVarP(&f.input, "input", "i", "{}", "give the module `JSON`, @FILE or - (stdin) as its input")
+	fl.StringVar(&f.config, "config", "", "give it `JSON`, @FILE or - (stdin) as its configuration")
 	fl.BoolVar(&f.raw, "raw", false, "pass the input as plain bytes, it need not be JSON")
-	fl.StringSliceVar(&f.grants, "grant", nil, "`NAME` of what the module may use: "+strings.Join(grantNames(), ", "))
-	fl.DurationVar(&f.deadline, "deadline", 0, "how long the call may take (default 10s)")
+	fl.StringSliceVar(&f.grants, "grant", nil, "let it use `NAME`: "+strings.Join(grantNames(), ", "))
+	fl.DurationVar(&f.deadline, "deadline", 0, "end the call after `TIME` (default "+guest.DefaultLimits().Deadline.String()+")")
 	_ = c.RegisterFlagCompletionFunc("grant", cobra.FixedCompletions(grantNames(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }

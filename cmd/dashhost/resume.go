@@ -44,7 +44,7 @@ if that differs, the difference is shown and --pinned or --upgrade must say whic
 		},
 	}
 	fl := c.Flags()
-	fl.StringArrayVar(&f.answer, "answer", nil, "`[ID=]JSON` that answers what the run asked (not in this version)")
+	fl.StringArrayVar(&f.answer, "answer", nil, "answer what the run asked with `[ID=]JSON` (not in this version)")
 	fl.BoolVar(&f.pinned, "pinned", false, "go on with the graph that the thread was started with, although MANIFEST differs")
 	fl.BoolVar(&f.upgrade, "upgrade", false, "go on with MANIFEST, and record that")
 	fl.BoolVar(&f.acceptLoss, "accept-loss", false, "go on from the newest valid record of a damaged thread, and record what is lost")
@@ -77,6 +77,9 @@ func (a *app) resumeRun(parent context.Context, thread string, manifest []string
 	if err != nil {
 		return err
 	}
+	if err := a.checkStore(parent, url); err != nil {
+		return err
+	}
 	ctx, signals, done := a.interruptible(parent)
 	defer done()
 	return a.withHost(ctx, url, func(h *host.Host) error {
@@ -104,15 +107,12 @@ func (a *app) resumeRun(parent context.Context, thread string, manifest []string
 	})
 }
 
-// storeForResume is where the thread to go on with is kept: never a new store.
+// storeForResume is where the thread to go on with is kept.
 func (a *app) storeForResume(manifest string) (url string, err error) {
 	if manifest != "" && a.setting(a.flags.store, "DASHHOST_STORE") == "" {
 		url, err = a.storeFromManifest(manifest, true)
 	} else {
 		url, err = a.projectStore()
 	}
-	if err != nil {
-		return "", err
-	}
-	return url, checkStore(url)
+	return url, err
 }

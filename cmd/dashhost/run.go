@@ -51,10 +51,10 @@ run stop at the end of the step in progress (exit code 5), a second interrupt ca
 		},
 	}
 	fl := c.Flags()
-	fl.StringVarP(&f.input.file, "input", "i", "", "`FILE` with the input, - for stdin (default: what the manifest says)")
-	fl.StringVar(&f.input.json, "input-json", "", "the input as a `JSON` value")
-	fl.StringVarP(&f.thread, "thread", "t", "", "`NAME` of the thread (default: a new unique one)")
-	fl.StringVar(&f.ifExists, "if-exists", "", "`WHAT` to do when the thread exists: "+strings.Join(ifExists, ", ")+" (default: a new turn if it is done, else fail)")
+	fl.StringVarP(&f.input.file, "input", "i", "", "read the input from `FILE`, - for stdin (default: what the manifest says)")
+	fl.StringVar(&f.input.json, "input-json", "", "take `JSON` as the input")
+	fl.StringVarP(&f.thread, "thread", "t", "", "run on the thread called `NAME` (default: a new unique one)")
+	fl.StringVar(&f.ifExists, "if-exists", "", "do `WHAT` if the thread exists: "+strings.Join(ifExists, ", ")+" (default: a new turn if it is done, else fail)")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "say what would be run and write nothing")
 	_ = c.RegisterFlagCompletionFunc("if-exists", cobra.FixedCompletions(ifExists, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("thread", func(c *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {

@@ -22,10 +22,18 @@ func (a *app) threadCommand() *cobra.Command {
 }
 
 // noStoreError says that nothing was ever kept where a command looked.
-type noStoreError struct{ Dir string }
+type noStoreError struct {
+	Dir string
+	Err error // what opening said of a folder that is there; nil if there is none
+}
 
 // Error implements error.
-func (e *noStoreError) Error() string { return "store: " + e.Dir + ": does not exist" }
+func (e *noStoreError) Error() string {
+	if e.Err != nil {
+		return "store: " + e.Dir + ": is a folder, but not a store"
+	}
+	return "store: " + e.Dir + ": does not exist"
+}
 
 // threadNotFoundError says that no thread of the store has a name that begins with Prefix.
 type threadNotFoundError struct{ Prefix string }
@@ -60,20 +68,35 @@ func (a *app) openStore(ctx context.Context, write bool) (*checkpoint.Store, err
 		return nil, err
 	}
 	a.scene.store = url
-	if err := checkStore(url); err != nil {
-		return nil, err
+	if write {
+		if err := a.checkStore(ctx, url); err != nil {
+			return nil, err
+		}
+		return openurl.Store(ctx, url, &openurl.Options{Logger: a.logger()})
 	}
-	return openurl.Store(ctx, url, &openurl.Options{Logger: a.logger(), ReadOnly: !write})
+	return a.openForReading(ctx, url)
 }
 
-// checkStore refuses a store that was never made.
-func checkStore(url string) error {
-	if dir := storeDir(url); dir != "" {
-		if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-			return &noStoreError{Dir: dir}
-		}
+// openForReading opens a store that must be there.
+func (a *app) openForReading(ctx context.Context, url string) (*checkpoint.Store, error) {
+	dir := storeDir(url)
+	if _, err := os.Stat(dir); dir != "" && errors.Is(err, os.ErrNotExist) {
+		return nil, &noStoreError{Dir: dir}
 	}
-	return nil
+	s, err := openurl.Store(ctx, url, &openurl.Options{Logger: a.logger(), ReadOnly: true})
+	if errors.Is(err, checkpoint.ErrNotFound) {
+		return nil, &noStoreError{Dir: dir, Err: err}
+	}
+	return s, err
+}
+
+// checkStore refuses a store that was never made, before something opens it that would make one.
+func (a *app) checkStore(ctx context.Context, url string) error {
+	s, err := a.openForReading(ctx, url)
+	if err != nil {
+		return err
+	}
+	return s.Close()
 }
 
 // withStore opens the store for f and closes it after.
@@ -94,8 +117,23 @@ func (a *app) withThread(ctx context.Context, name string, write bool, f func(*c
 			return err
 		}
 		a.scene.thread = info.Thread
-		return f(s, info)
+		if err := f(s, info); err != nil {
+			return err
+		}
+		return newDamage(ctx, s, info.Thread)
 	})
+}
+
+// newDamage is the damage of a thread that only reading it has found.
+func newDamage(ctx context.Context, s *checkpoint.Store, thread string) error {
+	info, err := s.Thread(ctx, thread)
+	if err == nil && info.Damage != nil {
+		return info.Damage
+	}
+	if err != nil && !errors.Is(err, checkpoint.ErrNotFound) { // deleted is fine
+		return err
+	}
+	return nil
 }
 
 // candidates is how many threads an ambiguous prefix names.

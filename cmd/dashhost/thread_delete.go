@@ -17,6 +17,7 @@ the same, and that process stops at its next step with an error.`,
 		Args:              args("THREAD"),
 		ValidArgsFunction: a.completeThread,
 		RunE: func(c *cobra.Command, args []string) error {
+			a.scene.deleting = true
 			return a.withThread(c.Context(), args[0], true, func(s *checkpoint.Store, info *checkpoint.ThreadInfo) error {
 				if err := s.Delete(c.Context(), info.Thread, force); err != nil {
 					return err

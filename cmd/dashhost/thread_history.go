@@ -48,7 +48,7 @@ func (a *app) threadHistoryCommand() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&newest, "newest", false, "newest first")
-	c.Flags().IntVar(&limit, "limit", 0, "stop after `N` checkpoints, 0 for all")
+	c.Flags().IntVar(&limit, "limit", 0, "print at most `N` checkpoints, 0 for all")
 	return c
 }
 

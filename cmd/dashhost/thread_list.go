@@ -12,8 +12,19 @@ import (
 	"github.com/dashhost/dashhost/host"
 )
 
-// Statuses that a thread can have, in the order in which help names them.
-var statuses = []string{"running", "waiting", "stopped", "failed", "done", "cancelled", "damaged"}
+// Statuses of a thread, and of a run's result.
+const (
+	statusRunning   = "running"
+	statusWaiting   = "waiting"
+	statusStopped   = "stopped"
+	statusFailed    = "failed"
+	statusDone      = "done"
+	statusCancelled = "cancelled"
+	statusDamaged   = "damaged"
+)
+
+// statuses are those that a thread can be listed by, in the order in which help names them.
+var statuses = []string{statusRunning, statusWaiting, statusStopped, statusFailed, statusDone, statusCancelled, statusDamaged}
 
 // threadRow is a thread as `thread list --json` prints it, one a line.
 type threadRow struct {
@@ -63,8 +74,8 @@ func (a *app) threadListCommand() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringSliceVar(&status, "status", nil, "only threads with one of these `STATUS`es: "+strings.Join(statuses, ", "))
-	c.Flags().IntVar(&limit, "limit", 0, "stop after `N` threads, 0 for all")
+	c.Flags().StringSliceVar(&status, "status", nil, "only threads that are `STATUS`, or one of several with commas: "+strings.Join(statuses, ", "))
+	c.Flags().IntVar(&limit, "limit", 0, "print at most `N` threads, 0 for all")
 	_ = c.RegisterFlagCompletionFunc("status", cobra.FixedCompletions(statuses, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }

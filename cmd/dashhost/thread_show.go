@@ -59,11 +59,14 @@ func viewOf(ctx context.Context, s *checkpoint.Store, info *checkpoint.ThreadInf
 	}
 	var fault error
 	if info.Damage != nil {
-		v.Damage, fault = info.Damage.Error(), info.Damage
+		fault = v.damaged(info.Damage)
 	}
 	head, state, err := s.State(ctx, info.Thread, "", "")
 	if errors.Is(err, checkpoint.ErrNotFound) {
 		return v, fault // claimed, and nothing was recorded yet
+	}
+	if damage := (*checkpoint.DamageError)(nil); errors.As(err, &damage) {
+		fault = v.damaged(damage)
 	}
 	if head == nil {
 		return v, firstOf(fault, err)
@@ -78,11 +81,17 @@ func viewOf(ctx context.Context, s *checkpoint.Store, info *checkpoint.ThreadInf
 	}
 	v.Checkpoint, v.Branch, v.Next = head.ID, step.Branch, step.Next
 	tail, err := host.DescribeTail(ctx, s, head)
-	if err != nil {
-		return v, firstOf(fault, err)
-	}
 	v.Done, v.Error = tail.Done, tail.Err
-	return v, fault
+	// Reading it all is what finds damage that the index does not know of.
+	if again, errInfo := s.Thread(ctx, info.Thread); errInfo == nil && again.Damage != nil {
+		fault = v.damaged(again.Damage)
+	}
+	return v, firstOf(fault, err)
+}
+
+func (v *threadView) damaged(d *checkpoint.DamageError) error {
+	v.Status, v.Damage = statusDamaged, d.Error()
+	return d
 }
 
 func firstOf(errs ...error) error {
@@ -97,11 +106,11 @@ func firstOf(errs ...error) error {
 // threadCommandFor is what a person would type next.
 func (a *app) threadCommandFor(v *threadView) string {
 	switch v.Status {
-	case "running":
+	case statusRunning:
 		return ""
-	case "damaged":
+	case statusDamaged:
 		return a.command("resume " + quote(v.Thread) + " --accept-loss")
-	case "done", "cancelled":
+	case statusDone, statusCancelled:
 		return a.command("thread state " + quote(v.Thread))
 	}
 	return a.command("resume " + quote(v.Thread))

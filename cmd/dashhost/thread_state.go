@@ -40,8 +40,8 @@ that value. CHECKPOINT is an id from "thread history", or the beginning of one.`
 			})
 		},
 	}
-	c.Flags().StringVar(&id, "checkpoint", "", "`CHECKPOINT` to look at (default: the newest)")
-	c.Flags().StringVar(&channel, "channel", "", "`NAME` of the only channel to print")
+	c.Flags().StringVar(&id, "checkpoint", "", "look at `CHECKPOINT` (default: the newest)")
+	c.Flags().StringVar(&channel, "channel", "", "print only the channel called `NAME`")
 	return c
 }
 
