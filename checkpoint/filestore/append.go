@@ -182,8 +182,16 @@ func (s *store) prepare() error {
 	if !s.clean { // the first time under the lock: what looks unfinished now is
 		s.checked = false
 	}
+	known := s.sized
 	if err := s.advance(true); err != nil {
 		return err
+	}
+	if s.cur.seg != nil && (!s.clean || s.cur.place() != known) { // others wrote: they may have grown the file, or trimmed it
+		size, err := s.cur.seg.file.Size()
+		if err != nil {
+			return err
+		}
+		s.cur.seg.size = size
 	}
 	s.clean = true
 	if err := s.heal(); err != nil {
@@ -208,6 +216,7 @@ func (s *store) writeBatch(batch []*request) {
 	}
 	w.flush()
 	if s.broken == nil {
+		s.sized = s.cur.place()
 		s.publish()
 	} else if err := s.load(); err != nil { // the table is ahead of the log
 		s.refuse(batch, err)

@@ -59,6 +59,7 @@ type store struct {
 	segments map[uint32]*segment
 	newest   uint32 // greatest number seen in the folder
 	cur      cursor
+	sized    place // end of the log when we last gave the lock back: while it is there, nobody else changed the file's size
 	checked  bool  // the space after the end was looked at, since the cursor came into this segment
 	clean    bool  // and by us under the lock, so what is torn was cut
 	wrote    bool  // we appended something
