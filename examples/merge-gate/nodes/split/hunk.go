@@ -74,6 +74,9 @@ func number(b []byte) (int, []byte, bool) {
 func (p *parser) hunks(f *file) error {
 	p.out.file(f)
 	whole := p.keepsContext(f.path)
+	if whole {
+		p.out.name(f.path)
+	}
 	for !p.eof && has(p.line, "@@") {
 		r, err := hunkRanges(text(p.line))
 		if err != nil {

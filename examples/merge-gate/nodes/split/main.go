@@ -15,7 +15,8 @@
 //	                        "text": "x\ny"}],                the new file, and text
 //	             "hunks": [{"line": 4,   whole hunks with their prefixes, of files
 //	                        "text": " ctx\n-a\n+b"}]}]      named in config.context
-//	change     {"files": 2, "binary": 1, "added": 12, "removed": 3}   counts
+//	change     {"files": 2, "binary": 1, "added": 12, "removed": 3,
+//	            "context": ["go.mod"]}   counts, and the files with hunks
 //
 // The patch may be 100 MB: it is unescaped in place, read once, and the output is
 // written while reading. Nothing is kept but the input and the output.

@@ -32,6 +32,7 @@ type output struct {
 	Files    []fileOut `json:"files"`
 	Change   struct {
 		Files, Binary, Added, Removed int
+		Context                       []string
 	} `json:"change"`
 }
 
@@ -198,6 +199,9 @@ func TestContextFilesKeepTheirHunks(t *testing.T) {
 	got, _ := json.Marshal(out.Files[0].Hunks)
 	if want := `[{"line":4,"text":" \"q\"\n-a v1 \"\n+a v2 \""},{"line":9,"text":"-x\n+y"}]`; string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if strings.Join(out.Change.Context, ",") != "d/go.mod" {
+		t.Errorf("change.context is %q", out.Change.Context)
 	}
 	if out.Files[1].Hunks != nil {
 		t.Errorf("x.go has hunks: %v", out.Files[1].Hunks)

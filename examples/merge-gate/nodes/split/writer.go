@@ -10,6 +10,7 @@ import (
 // writer builds the output while the patch is read.
 type writer struct {
 	buf    []byte
+	names  []byte // paths of the files with hunks: change.context
 	hunks  []byte // "hunks" of the file in work; written when it ends
 	first  bool   // no line in the open hunk yet
 	open   bool   // inside a run of added lines
@@ -31,7 +32,8 @@ func (w *writer) end() []byte {
 	w.buf = strconv.AppendInt(append(w.buf, `,"binary":`...), int64(w.total.binary), 10)
 	w.buf = strconv.AppendInt(append(w.buf, `,"added":`...), int64(w.total.added), 10)
 	w.buf = strconv.AppendInt(append(w.buf, `,"removed":`...), int64(w.total.removed), 10)
-	return append(w.buf, '}', '}')
+	w.buf = append(append(w.buf, `,"context":[`...), w.names...)
+	return append(w.buf, `]}}`...)
 }
 
 // file writes what the headers say, and leaves the object open for lines.
@@ -106,6 +108,14 @@ func (w *writer) endRun() {
 func openText(dst []byte, line int) []byte {
 	dst = strconv.AppendInt(append(dst, `{"line":`...), int64(line), 10)
 	return append(dst, `,"text":"`...)
+}
+
+// name lists a file in change.context.
+func (w *writer) name(path string) {
+	if len(w.names) > 0 {
+		w.names = append(w.names, ',')
+	}
+	w.names = dash.AppendString(w.names, path)
 }
 
 func (w *writer) beginHunk(line int) {
