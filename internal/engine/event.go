@@ -22,6 +22,8 @@ const (
 	EventNodeRetry  EventType = "node_retry" // an attempt failed, another follows
 	EventNodeError  EventType = "node_error" // the last attempt failed
 	EventCheckpoint EventType = "checkpoint" // a superstep was recorded
+	EventInterrupt  EventType = "interrupt"  // a question is open
+	EventAnswer     EventType = "answer"     // and was answered
 )
 
 // Event is a lifecycle event. Events of a thread are a pure function of its
@@ -40,6 +42,7 @@ type Event struct {
 	Duration   time.Duration // node_end, node_retry, node_error
 	Checkpoint string        // id of the step record
 	Status     string        // of the thread after the event; checkpoint and run events
+	Question   string        // interrupt, answer: id of the question
 	Err        *Error        // node_retry, node_error, run_error
 }
 
@@ -59,6 +62,18 @@ func Events(r *checkpoint.Record) ([]Event, error) {
 			return nil, err
 		}
 		return numbered(r, m.events(r.Kind)), nil
+	case checkpoint.KindInterrupt:
+		m, err := DecodeInterrupt(r)
+		if err != nil {
+			return nil, err
+		}
+		return numbered(r, m.events()), nil
+	case checkpoint.KindAnswer:
+		m, err := DecodeAnswer(r)
+		if err != nil {
+			return nil, err
+		}
+		return numbered(r, m.events()), nil
 	case checkpoint.KindRelease:
 		if len(r.Meta) == 0 {
 			return nil, nil

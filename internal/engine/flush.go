@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"math"
 
 	"github.com/dashhost/dashhost/checkpoint"
 )
@@ -17,9 +18,9 @@ func (r *Run) note(rec *checkpoint.Record, evs []Event) {
 	r.mu.Unlock()
 }
 
-// flush emits events up to and including number last, which are durable. It is
-// called when everything appended so far has been noted.
-func (r *Run) flush(last uint64) { r.emit(last, false) }
+// flush emits all that was noted. It is called when everything appended so far
+// is durable and has been noted.
+func (r *Run) flush() { r.emit(math.MaxUint64, false) }
 
 // emit sends events in order, one goroutine at a time. While tasks run, a
 // record may be appended and not yet noted when a later one is durable already:
@@ -44,8 +45,13 @@ func (r *Run) emit(last uint64, stopAtGap bool) {
 	}
 }
 
-// lastEvent is the number of the last event that rec makes.
-func lastEvent(rec *checkpoint.Record) uint64 { return rec.FirstEvent + uint64(rec.Events) - 1 }
+// lastEvent is the number of the last event that rec makes, 0 if it makes none.
+func lastEvent(rec *checkpoint.Record) uint64 {
+	if rec.Events == 0 {
+		return 0
+	}
+	return rec.FirstEvent + uint64(rec.Events) - 1
+}
 
 // pendingSync is an append that nobody waits for.
 type pendingSync struct {

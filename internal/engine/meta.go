@@ -43,6 +43,7 @@ type StepMeta struct {
 	Status string    `json:"status"`           // of the thread after this record
 	Done   []Ended   `json:"done,omitempty"`   // tasks whose end this record is
 	Next   []Pending `json:"next,omitempty"`   // the frontier
+	After  []int     `json:"after,omitempty"`  // interrupts of the graph to look at before the next step
 	Errors []*Error  `json:"errors,omitempty"` // verdicts (KeepOutput) and handled errors of this step
 }
 

@@ -42,6 +42,9 @@ type Task struct {
 	Attempt           int   // from 1
 	Time              int64 // microseconds since 1970: when the step was recorded
 	Input             []byte
+
+	Asked []Asked // what earlier attempts asked, with the answers, in order
+	Calls []byte  // Ask.Calls of the last of them
 }
 
 // Outcome is what a node made of its task.
@@ -52,6 +55,9 @@ type Outcome struct {
 	Output []byte
 	// Sends are the node's own routing decisions, in order.
 	Sends []Send
+	// Ask ends the attempt with a question; nothing else counts then. When it is
+	// answered the task runs again, with the question and the answer in Asked.
+	Ask *Ask
 }
 
 // Send is one call of route_to or route_send.

@@ -31,6 +31,14 @@ func (r *Run) readTail(tail []*checkpoint.Record) error {
 			crashes++ // unless the owner before it released
 		case checkpoint.KindRelease:
 			crashes--
+		case checkpoint.KindInterrupt:
+			if err := r.readQuestion(rec); err != nil {
+				return err
+			}
+		case checkpoint.KindAnswer:
+			if err := r.readAnswer(rec); err != nil {
+				return err
+			}
 		case checkpoint.KindTaskDone, checkpoint.KindTaskFailed:
 			if err := r.readTask(rec); err != nil {
 				return err

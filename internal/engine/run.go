@@ -42,7 +42,10 @@ type Run struct {
 	next   []due
 	past   map[TaskID]*pastTask // what the log knows of tasks of the step to come
 
-	crashes int // owners that died during the step to come
+	after     []int           // interrupts of the graph to look at before the next step
+	questions []*Question     // of the step to come, in the order of the log; mu guards it while tasks run
+	answered  []checkpoint.Op // what answers wrote, for the next step record
+	crashes   int             // owners that died during the step to come
 
 	mu       sync.Mutex // guards box, unsynced and syncing; never held during I/O
 	box      outbox
@@ -60,12 +63,13 @@ type Run struct {
 
 // Result is how a run ended.
 type Result struct {
-	Status     string // StatusDone, StatusFailed, StatusStopped
+	Status     string // StatusDone, StatusFailed, StatusStopped, StatusWaiting
 	Checkpoint string // id of the newest step record
 	Branch     string
-	Step       int // its number
-	Steps      int // supersteps taken by this run
-	Tasks      int // tasks that this run finished
+	Step       int         // its number
+	Steps      int         // supersteps taken by this run
+	Tasks      int         // tasks that this run finished
+	Questions  []*Question // open ones, with StatusWaiting
 	Err        *Error
 }
 
@@ -196,6 +200,7 @@ func (r *Run) Resume(ctx context.Context) error {
 	}
 	r.box.sent = eventsSoFar(snap)
 	r.branch, r.step, r.head, r.at = m.Branch, m.Step, snap.Head.ID, snap.Head.Time
+	r.after = m.After
 	r.state = newState(snap.State.All())
 	for _, p := range m.Next {
 		n := r.graph.Node(p.Node)
@@ -257,7 +262,11 @@ func (r *Run) raise(field, path, now string) string {
 }
 
 func (r *Run) result(status string, e *Error) *Result {
-	return &Result{Status: status, Checkpoint: r.head, Branch: r.branch, Step: r.step, Steps: r.steps, Tasks: r.tasks, Err: e}
+	res := &Result{Status: status, Checkpoint: r.head, Branch: r.branch, Step: r.step, Steps: r.steps, Tasks: r.tasks, Err: e}
+	if status == StatusWaiting {
+		res.Questions = r.Questions()
+	}
+	return res
 }
 
 // stopped releases the claim of a run that can be resumed.
@@ -281,7 +290,7 @@ func (r *Run) release(ctx context.Context, status string, e *Error) (*Result, er
 		return nil, err
 	}
 	r.note(rec, evs)
-	r.flush(lastEvent(rec))
+	r.flush()
 	return r.result(status, e), nil
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,22 +21,29 @@ func (r *Run) superstep(ctx context.Context) (*Result, error) {
 	if e := exhausted(tasks); e != nil {
 		return r.failed(ctx, e)
 	}
+	if e := r.interrupts(ctx, tasks); e != nil {
+		return r.failed(ctx, e)
+	}
 	r.execute(ctx, tasks)
 
 	var fatal *Error
-	complete := true
+	complete, waiting := true, false
 	for _, t := range tasks {
-		complete = complete && t.finished
+		complete = complete && (t.finished || t.held)
+		waiting = waiting || t.held
 		if fatal == nil && t.finished && t.fatal() {
 			fatal = t.err
 		}
 	}
-	if !complete || fatal != nil {
+	if !complete || fatal != nil || waiting {
 		r.recordEnds(ctx, tasks)
-		if !complete {
+		switch {
+		case !complete:
 			return r.stopped(ctx)
+		case fatal != nil:
+			return r.failed(ctx, fatal)
 		}
-		return r.failed(ctx, fatal)
+		return r.release(ctx, StatusWaiting, nil)
 	}
 	return r.finishStep(ctx, tasks)
 }
@@ -90,6 +98,7 @@ func (r *Run) finishStep(ctx context.Context, tasks []*taskRun) (*Result, error)
 			meta.Errors = append(meta.Errors, t.err)
 		}
 	}
+	meta.After = afterInterrupts(r.graph, plan.ended)
 	bad, err := r.commitStep(ctx, meta, plan, verdict)
 	if err != nil {
 		return nil, err
@@ -151,7 +160,7 @@ func (r *Run) commitStep(ctx context.Context, meta *StepMeta, plan stepPlan, ver
 	}
 	r.state.apply(rt.ops)
 
-	rec := &checkpoint.Record{Kind: checkpoint.KindStep, Namespace: r.cfg.Namespace, Parent: r.head, Ops: append(red.ops, rt.ops...)}
+	rec := &checkpoint.Record{Kind: checkpoint.KindStep, Namespace: r.cfg.Namespace, Parent: r.head, Ops: slices.Concat(r.answered, red.ops, rt.ops)}
 	for _, d := range rt.next {
 		if d.input != nil {
 			rec.Parts = append(rec.Parts, d.input)
@@ -195,7 +204,8 @@ func (r *Run) append(ctx context.Context, rec *checkpoint.Record, meta *StepMeta
 		return err
 	}
 	r.head, r.step, r.at, r.next = rec.ID, meta.Step, rec.Time, next
-	r.flush(lastEvent(recs[len(recs)-1]))
+	r.after, r.questions, r.answered = meta.After, nil, nil
+	r.flush()
 	if meta.Status != StatusRunning {
 		return r.cfg.Claim.Close()
 	}

@@ -25,6 +25,7 @@ type taskRun struct {
 	view   *view
 	budget int // attempts allowed in all
 
+	held     bool // waits for an answer
 	finished bool
 	recorded bool // in a record of its own, so not in the step's
 	took     time.Duration
@@ -36,6 +37,9 @@ type taskRun struct {
 
 // verdict reports a failure whose writes count.
 func (t *taskRun) verdict() bool { return t.err != nil && t.err.KeepOutput }
+
+// runnable reports a task that has to be run in this step.
+func (t *taskRun) runnable() bool { return !t.finished && !t.held }
 
 // fatal reports a failure that ends the run.
 func (t *taskRun) fatal() bool { return t.err != nil && !t.err.KeepOutput && t.task.Node.OnError == "" }
@@ -204,7 +208,7 @@ func (t *taskRun) item() []byte {
 func (r *Run) execute(ctx context.Context, tasks []*taskRun) {
 	x := &execution{run: r, done: make(chan struct{})}
 	for _, t := range tasks {
-		if !t.finished {
+		if t.runnable() {
 			x.left.Add(1)
 		}
 	}
@@ -214,7 +218,7 @@ func (r *Run) execute(ctx context.Context, tasks []*taskRun) {
 	}
 	x.queue = make(chan *taskRun, n)
 	for _, t := range tasks {
-		if !t.finished {
+		if t.runnable() {
 			x.queue <- t
 		}
 	}
@@ -270,6 +274,12 @@ func (x *execution) attempt(ctx context.Context, t *taskRun) {
 	if err != nil && ctx.Err() != nil {
 		return // cut off from outside: this attempt does not count
 	}
+	if err == nil && out.Ask != nil {
+		x.run.asks(ctx, t, out.Ask)
+		t.held = true
+		x.ended()
+		return
+	}
 	t.task.Attempt, t.took = task.Attempt, took
 	var e *Error
 	if err != nil {
@@ -294,11 +304,17 @@ func (x *execution) attempt(ctx context.Context, t *taskRun) {
 		}
 	}
 	t.err, t.output, t.writes, t.sends, t.finished = e, out.Output, writes, out.Sends, true
-	if x.left.Add(-1) > 0 {
+	if x.left.Load() > 1 {
 		x.run.recordEnd(ctx, t) // its siblings still run
-		return
 	}
-	close(x.done)
+	x.ended()
+}
+
+// ended counts a task that runs no more in this step.
+func (x *execution) ended() {
+	if x.left.Add(-1) == 0 {
+		close(x.done)
+	}
 }
 
 // later puts a task back after its back-off.

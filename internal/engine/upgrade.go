@@ -54,6 +54,6 @@ func (r *Run) Upgrade(ctx context.Context) error {
 		return err
 	}
 	r.head, r.at = step.ID, step.Time
-	r.flush(lastEvent(step))
+	r.flush()
 	return nil
 }
