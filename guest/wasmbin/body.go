@@ -1,10 +1,6 @@
 package wasmbin
 
-// frame is a block that is open.
-type frame struct {
-	op    Op
-	arity uint32 // values that a branch to it takes
-}
+import "slices"
 
 func (d *decoder) codeSection() {
 	at := d.pos
@@ -18,6 +14,7 @@ func (d *decoder) codeSection() {
 	d.m.Functions = make([]Function, n)
 	whole := d.b
 	in := &Instr{}
+	c := &bodyCheck{decoder: d}
 	for i := 0; i < n && d.err == nil; i++ {
 		d.fn = d.imported.funcs + i
 		at := d.pos
@@ -32,38 +29,13 @@ func (d *decoder) codeSection() {
 		d.b = whole[:end:end]
 		f := &d.m.Functions[i]
 		f.Type = d.funcTypes[d.fn]
-		d.function(f, in)
+		c.body(f, in)
 		if d.err == nil && d.pos != end {
 			d.malformed(d.pos, "%d bytes after its end", end-d.pos)
 		}
 		d.b = whole
 	}
 	d.fn = -1
-}
-
-// function reads locals and body of a function; what may be read ends with it.
-func (d *decoder) function(f *Function, in *Instr) {
-	t := &d.m.Types[f.Type]
-	f.Cost.Locals = uint32(len(t.Params))
-	d.functionLocals(f)
-	start := d.pos
-	d.loose = false
-	d.frames = append(d.frames[:0], frame{arity: uint32(len(t.Results))})
-	c := &bodyCheck{decoder: d, function: f, types: t}
-	for len(d.frames) > 0 && d.next(in) {
-		if in.Op < OpLocalGet {
-			c.control(in)
-		} else if in.Info.Imm != ImmNone {
-			c.indices(in)
-		}
-	}
-	if len(d.frames) > 0 && d.err == nil {
-		d.malformed(d.pos, "the body ends inside a block")
-	}
-	if d.err == nil && d.within(start, "values", c.values, d.bounds.Values) {
-		f.Cost.Values = uint32(c.values)
-		f.Body = d.exact(d.b[start:d.pos:d.pos], d.loose)
-	}
 }
 
 // functionLocals reads the locals. Neighbours of one type are joined.
@@ -90,54 +62,144 @@ func (d *decoder) functionLocals(f *Function) {
 	f.Locals = runs[:len(runs):len(runs)]
 }
 
-// bodyCheck checks the instructions of one body: how blocks nest, and that every index names something.
+// bodyCheck checks bodies, one after the other: how blocks nest, that every index names something, and the types of
+// operands.
 type bodyCheck struct {
 	*decoder
 	function *Function
-	types    *FuncType
-	values   uint64
+	results  []ValueType
+	locals   []ValueType // parameters and locals, one by one
+	operands []ValueType
+	frames   []frame
+	base     int    // operands below the innermost block
+	slots    uint32 // of 8 bytes, that the operands take: two for v128
+	values   uint64 // see Bounds.Values
 	loops    uint32 // open ones
+}
+
+// body reads locals and instructions of a function; what may be read ends with it.
+func (c *bodyCheck) body(f *Function, in *Instr) {
+	t := &c.m.Types[f.Type]
+	f.Cost.Locals = uint32(len(t.Params))
+	c.functionLocals(f)
+	if c.err != nil {
+		return
+	}
+	c.function, c.results = f, t.Results
+	c.locals = append(c.locals[:0], t.Params...)
+	for _, run := range f.Locals {
+		for range run.Count {
+			c.locals = append(c.locals, run.Type)
+		}
+	}
+	c.operands, c.frames, c.slots, c.values, c.loops = c.operands[:0], c.frames[:0], 0, 0, 0
+	start := c.pos
+	c.loose = false
+	c.push(OpBlock, nil, t.Results)
+	for len(c.frames) > 0 && c.next(in) {
+		c.instr(in)
+	}
+	if len(c.frames) > 0 && c.err == nil {
+		c.malformed(c.pos, "the body ends inside a block")
+	}
+	if c.err == nil {
+		f.Cost.Values = uint32(c.values)
+		f.Body = c.exact(c.b[start:c.pos:c.pos], c.loose)
+	}
+}
+
+func (c *bodyCheck) instr(in *Instr) {
+	if in.Op < OpLocalGet {
+		c.control(in)
+		return
+	}
+	if in.Info.Imm != ImmNone {
+		if c.indices(in); c.err != nil {
+			return
+		}
+	}
+	if in.Info.Sig != "" {
+		c.signature(in)
+	} else {
+		c.operandsOf(in)
+	}
 }
 
 // control checks the instructions below local.get: blocks, branches, calls.
 func (c *bodyCheck) control(in *Instr) {
 	switch in.Op {
-	case OpBlock, OpLoop, OpIf, OpTryTable:
+	case OpUnreachable:
+		c.unreachable()
+	case OpBlock, OpLoop, OpTryTable:
+		c.open(in)
+	case OpIf:
+		c.take(in, I32)
 		c.open(in)
 	case OpElse:
-		top := &c.frames[len(c.frames)-1]
-		if top.op != OpIf {
+		if c.frames[len(c.frames)-1].op != OpIf {
 			c.malformed(in.Offset, "else without if")
 			return
 		}
-		top.op = OpElse
+		f := c.leave(in)
+		c.push(OpElse, f.start, f.end)
 	case OpEnd:
-		top := len(c.frames) - 1
-		if c.frames[top].op == OpLoop {
-			c.loops--
-		}
-		c.frames = c.frames[:top]
+		c.end(in)
 	case OpBr:
-		c.branch(in, in.X)
+		c.takeAll(in, c.target(in, in.X))
+		c.unreachable()
 	case OpBrIf:
 		c.fork(in)
-		c.branch(in, in.X)
+		c.take(in, I32)
+		ts := c.target(in, in.X)
+		c.takeAll(in, ts)
+		c.giveAll(ts)
 	case OpBrTable:
 		c.fork(in)
+		c.take(in, I32)
 		c.brTable(in)
 	case OpReturn:
-		c.values += uint64(len(c.types.Results))
+		c.moved(in, len(c.results))
+		c.takeAll(in, c.results)
+		c.unreachable()
+	default:
+		c.otherControl(in)
+	}
+}
+
+func (c *bodyCheck) otherControl(in *Instr) {
+	switch in.Op {
 	case OpCall:
 		if c.index(in, "function", in.X, len(c.funcTypes)) {
-			c.call(c.funcTypes[in.X])
+			c.call(in, c.funcTypes[in.X])
 		}
 	case OpCallIndirect:
 		c.callIndirect(in)
+	case OpDrop:
+		c.pop(in)
+	case OpSelect, OpSelectTypes:
+		c.selectOperands(in)
 	case OpThrow:
 		if c.index(in, "tag", in.X, len(c.tags)) {
-			c.call(c.tags[in.X])
+			c.call(in, c.tags[in.X])
+			c.unreachable()
+		}
+	case OpThrowRef:
+		c.take(in, ExnRef)
+		c.unreachable()
+	}
+}
+
+func (c *bodyCheck) end(in *Instr) {
+	f := c.leave(in)
+	switch f.op {
+	case OpLoop:
+		c.loops--
+	case OpIf:
+		if !slices.Equal(f.start, f.end) {
+			c.invalid(in.Offset, "if without else takes %s and gives %s", typeList(f.start), typeList(f.end))
 		}
 	}
+	c.giveAll(f.end)
 }
 
 // index reports whether i is in an index space of n.
@@ -149,10 +211,19 @@ func (d *decoder) index(in *Instr, what string, i uint32, n int) bool {
 	return false
 }
 
-// call counts the values of a call of a function of that type.
-func (c *bodyCheck) call(typ uint32) {
+// moved counts values that the instruction takes or gives.
+func (c *bodyCheck) moved(in *Instr, n int) bool {
+	c.values += uint64(n)
+	return c.within(in.Offset, "values", c.values, c.bounds.Values)
+}
+
+// call takes the parameters of that type of function and gives its results.
+func (c *bodyCheck) call(in *Instr, typ uint32) {
 	t := &c.m.Types[typ]
-	c.values += uint64(len(t.Params) + len(t.Results))
+	if c.moved(in, len(t.Params)+len(t.Results)) {
+		c.takeAll(in, t.Params)
+		c.giveAll(t.Results)
+	}
 }
 
 func (c *bodyCheck) callIndirect(in *Instr) {
@@ -162,26 +233,47 @@ func (c *bodyCheck) callIndirect(in *Instr) {
 	if e := c.tables[in.Y].Elem; e != FuncRef {
 		c.invalid(in.Offset, "call_indirect through a table of %s", e)
 	}
-	c.call(in.X)
+	c.take(in, I32)
+	c.call(in, in.X)
 }
 
-// branch checks a label and counts the values that go with it.
-func (c *bodyCheck) branch(in *Instr, label uint32) {
-	if c.index(in, "label", label, len(c.frames)) {
-		c.values += uint64(c.frames[len(c.frames)-1-int(label)].arity)
+// target returns the types that a branch to the label takes, nil with a fault if there is no such label.
+func (c *bodyCheck) target(in *Instr, label uint32) []ValueType {
+	if !c.index(in, "label", label, len(c.frames)) {
+		return nil
 	}
+	ts := c.frames[len(c.frames)-1-int(label)].label()
+	c.moved(in, len(ts))
+	return ts
+}
+
+// targets counts the targets of br_table and the clauses of try_table.
+func (c *bodyCheck) targets(in *Instr) bool {
+	cost := &c.function.Cost
+	n := uint64(cost.BrTargets) + uint64(in.X)
+	if !c.within(in.Offset, "br_targets", n, c.bounds.BrTargets) {
+		return false
+	}
+	cost.BrTargets = uint32(n)
+	return true
 }
 
 func (c *bodyCheck) brTable(in *Instr) {
-	cost := &c.function.Cost
-	targets := uint64(cost.BrTargets) + uint64(in.X)
-	if !c.within(in.Offset, "br_targets", targets, c.bounds.BrTargets) {
+	if !c.targets(in) {
 		return
 	}
-	cost.BrTargets = uint32(targets)
+	arity := -1
 	for r := (reader{b: in.Raw}); r.pos < len(r.b) && c.err == nil; {
-		c.branch(in, r.u32())
+		ts := c.target(in, r.u32())
+		if arity >= 0 && len(ts) != arity && c.err == nil {
+			c.invalid(in.Offset, "br_table: labels that take %d and %d values", arity, len(ts))
+		}
+		arity = len(ts)
+		if c.err == nil {
+			c.sameEach(in, ts)
+		}
 	}
+	c.unreachable()
 }
 
 // fork counts what begins a basic block.
@@ -206,41 +298,56 @@ func (c *bodyCheck) open(in *Instr) {
 		return
 	}
 	cost.Nesting = max(cost.Nesting, uint32(len(c.frames)))
-	f := frame{op: in.Op}
-	if i, ok := in.Block().Index(); ok {
-		if !c.index(in, "type", i, len(c.m.Types)) {
-			return
-		}
-		c.call(i)
-		c.used |= MultiValue
-		t := &c.m.Types[i]
-		f.arity = uint32(len(t.Results))
-		if in.Op == OpLoop {
-			f.arity = uint32(len(t.Params))
-		}
-	} else if in.Block() != BlockEmpty && in.Op != OpLoop {
-		f.arity = 1
-	}
+	start, end := c.blockTypes(in)
+	c.takeAll(in, start)
 	if in.Op == OpTryTable {
 		c.catches(in)
 	}
-	c.frames = append(c.frames, f)
+	c.push(in.Op, start, end)
 }
 
-// catches checks the clauses of a try_table, whose labels count from outside of it. They are targets like those
-// of br_table.
+// blockTypes returns what a block takes and gives.
+func (c *bodyCheck) blockTypes(in *Instr) (start, end []ValueType) {
+	b := in.Block()
+	if i, ok := b.Index(); ok {
+		if !c.index(in, "type", i, len(c.m.Types)) {
+			return nil, nil
+		}
+		c.used |= MultiValue
+		t := &c.m.Types[i]
+		c.moved(in, len(t.Params)+len(t.Results))
+		return t.Params, t.Results
+	}
+	if t, ok := b.Value(); ok {
+		return nil, one[t : t+1]
+	}
+	return nil, nil
+}
+
+// catches checks the clauses of a try_table, whose labels count from outside of it.
 func (c *bodyCheck) catches(in *Instr) {
-	cost := &c.function.Cost
-	targets := uint64(cost.BrTargets) + uint64(in.X)
-	if !c.within(in.Offset, "br_targets", targets, c.bounds.BrTargets) {
+	if !c.targets(in) {
 		return
 	}
-	cost.BrTargets = uint32(targets)
 	for clause := range in.Catches() {
+		have := c.stack[:0]
 		if clause.Kind.HasTag() {
-			c.index(in, "tag", clause.Tag, len(c.tags))
+			if !c.index(in, "tag", clause.Tag, len(c.tags)) {
+				return
+			}
+			have = append(have, c.m.Types[c.tags[clause.Tag]].Params...)
 		}
-		c.branch(in, clause.Label)
+		if clause.Kind == CatchTagRef || clause.Kind == CatchAllRef {
+			have = append(have, ExnRef)
+		}
+		c.stack = have
+		want := c.target(in, clause.Label)
+		if c.err == nil && !slices.Equal(have, want) {
+			c.invalid(in.Offset, "try_table: a clause gives %s, its label takes %s", typeList(have), typeList(want))
+		}
+		if c.err != nil {
+			return
+		}
 	}
 }
 
@@ -248,7 +355,7 @@ func (c *bodyCheck) catches(in *Instr) {
 func (c *bodyCheck) indices(in *Instr) {
 	switch in.Info.Imm {
 	case ImmLocal:
-		c.index(in, "local", in.X, int(c.function.Cost.Locals))
+		c.index(in, "local", in.X, len(c.locals))
 	case ImmGlobal:
 		if c.index(in, "global", in.X, len(c.globals)) && in.Op == OpGlobalSet && !c.globals[in.X].Mutable {
 			c.invalid(in.Offset, "global.set: global %d is not mutable", in.X)

@@ -44,8 +44,7 @@ type decoder struct {
 	nameStart  int    // content of the name section, 0 if none was met
 	nameEnd    int
 
-	frames []frame // blocks open in the body that is read
-	stack  []ValueType
+	stack  []ValueType // of the constant expression that is read
 	runs   arena[LocalRun]
 	values arena[ValueType]
 }
@@ -262,7 +261,8 @@ func (d *decoder) exact(b []byte, loose bool) []byte {
 	}
 	it := NewInstrReader(b)
 	out := make([]byte, 0, len(b))
-	for in := (Instr{}); it.Next(&in); {
+	var in Instr
+	for it.Next(&in) {
 		out = in.Append(out)
 	}
 	return slices.Clip(out)

@@ -16,8 +16,10 @@ func (r *reader) next(in *Instr) bool {
 	} else if in.Info.Name == "" {
 		r.malformed(in.Offset, "%#02x is not an instruction", byte(in.Op))
 	}
-	if in.Info.Feature != 0 && r.err == nil {
-		r.use(in.Offset, in.Info.Feature, "%s", in.Info.Name)
+	if f := in.Info.Feature; f != 0 && r.err == nil {
+		if r.used |= f; f&r.refused != 0 {
+			r.use(in.Offset, f, "%s", in.Info.Name)
+		}
 	}
 	in.Len = r.pos - in.Offset
 	return r.err == nil

@@ -160,7 +160,8 @@ func (in *Instr) eachCatch(yield func(Catch) bool) {
 // form of instructions, not their indices and not how blocks nest: Decode has done that for the bodies of a Module.
 //
 //	it := wasmbin.NewInstrReader(f.Body)
-//	for in := (wasmbin.Instr{}); it.Next(&in); {
+//	var in wasmbin.Instr
+//	for it.Next(&in) {
 //		...
 //	}
 //	err := it.Err()

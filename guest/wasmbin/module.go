@@ -99,7 +99,7 @@ type Function struct {
 	Cost   Cost
 }
 
-// Cost is what was counted in a body: see the bounds of the same names.
+// Cost is what was counted in a body: see the bounds of the same names, which Stack alone does not have.
 type Cost struct {
 	Locals      uint32 // with parameters
 	Nesting     uint32
@@ -108,6 +108,8 @@ type Cost struct {
 	Branches    uint32
 	BrTargets   uint32
 	Values      uint32
+	// Stack is how many slots of 8 bytes the operands take at most: two for v128, one for all else.
+	Stack uint32
 }
 
 // BlockLocals returns the product that Bounds.BlockLocals limits.
@@ -294,6 +296,7 @@ func (m *Module) Totals() Totals {
 		w.Branches = max(w.Branches, c.Branches)
 		w.BrTargets = max(w.BrTargets, c.BrTargets)
 		w.Values = max(w.Values, c.Values)
+		w.Stack = max(w.Stack, c.Stack)
 	}
 	for i := range m.Data {
 		t.DataBytes += int64(len(m.Data[i].Bytes))

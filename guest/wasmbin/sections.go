@@ -3,7 +3,7 @@ package wasmbin
 const maxPages = 1 << 16
 
 func (d *decoder) typeSection() {
-	n := d.count("types", 3, "types", d.bounds.Types)
+	n := d.count("types", 2, "types", d.bounds.Types)
 	d.m.Types = make([]FuncType, 0, n)
 	for range n {
 		at := d.pos

@@ -5,7 +5,8 @@ func (d *decoder) constExpr(want ValueType) Expr {
 	start := d.pos
 	d.loose = false
 	d.stack = d.stack[:0]
-	for in := (Instr{}); d.next(&in); {
+	var in Instr
+	for d.next(&in) {
 		if in.Op == OpEnd {
 			if len(d.stack) != 1 || d.stack[0] != want {
 				d.invalid(start, "constant expression gives %s, %s is wanted", typeList(d.stack), want)
