@@ -13,12 +13,12 @@ import (
 
 // Step is what the record of a superstep says, for programs that show what a store keeps.
 type Step struct {
-	Branch string // ULID of the run that made it
-	Number int    // 0 = the input of the first turn
-	Source string // "input", "loop" or "upgrade"
-	Graph  string // digest, "sha256:..."
-	Status string // of the thread after this step, unless a later record says otherwise
-	Done   []TaskEnd
+	Branch string    // ULID of the run that made it
+	Number int       // 0 = the input of the first turn
+	Source string    // "input", "loop" or "upgrade"
+	Graph  string    // digest, "sha256:..."
+	Status string    // of the thread after this step, unless a later record says otherwise
+	Done   []TaskEnd // in this record; siblings that ended earlier have records of their own, see DescribeTask
 	Next   []NextTask
 	Errors []*engine.Error // of tasks that failed and did not fail the run
 }
@@ -66,6 +66,25 @@ func taskEnd(e engine.Ended) TaskEnd {
 	return TaskEnd{Node: e.Node, Path: e.Path, Attempt: e.Attempt, Duration: time.Duration(e.Duration) * time.Microsecond}
 }
 
+// TaskRecord is what the record of one task says.
+type TaskRecord struct {
+	TaskEnd
+	Branch string
+	Step   int           // that the task belongs to
+	Failed bool          // this attempt did; the others are done
+	Err    *engine.Error // why, also of a task that is done with a verdict
+}
+
+// DescribeTask reads a record of kind checkpoint.KindTaskDone or KindTaskFailed. The error says that its metadata is not what this
+// version writes.
+func DescribeTask(r *checkpoint.Record) (*TaskRecord, error) {
+	m, err := engine.DecodeTask(r)
+	if err != nil {
+		return nil, err
+	}
+	return &TaskRecord{TaskEnd: taskEnd(m.Ended), Branch: m.Branch, Step: m.Step, Failed: r.Kind == checkpoint.KindTaskFailed, Err: m.Error}, nil
+}
+
 // Tail is what happened after the newest step of a thread.
 type Tail struct {
 	Done []TaskEnd     // tasks of the next step that are done already
@@ -96,14 +115,14 @@ func DescribeTail(ctx context.Context, s *checkpoint.Store, head *checkpoint.Rec
 func (t *Tail) add(r *checkpoint.Record) error {
 	switch r.Kind {
 	case checkpoint.KindTaskDone, checkpoint.KindTaskFailed:
-		m, err := engine.DecodeTask(r)
+		m, err := DescribeTask(r)
 		if err != nil {
 			return err
 		}
-		if r.Kind == checkpoint.KindTaskDone {
-			t.Done = append(t.Done, taskEnd(m.Ended))
+		if m.Failed {
+			t.Err = m.Err
 		} else {
-			t.Err = m.Error
+			t.Done = append(t.Done, m.TaskEnd)
 		}
 	case checkpoint.KindRelease:
 		if len(r.Meta) == 0 {

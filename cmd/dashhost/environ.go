@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 	"syscall"
+
+	"github.com/spf13/cobra"
 )
 
 // environ is everything the command takes from the process around it, so that tests run it inside their own.
@@ -40,8 +44,8 @@ func run(ctx context.Context, e *environ) int {
 	root.SetIn(e.Stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(e.Stderr)
-	err := root.ExecuteContext(ctx)
-	if err != nil && !a.started {
+	err := a.execute(ctx, root)
+	if internal := (*internalError)(nil); err != nil && !a.started && !errors.As(err, &internal) {
 		err = asUsage(err)
 	}
 	code := a.report(err)
@@ -53,6 +57,25 @@ func run(ctx context.Context, e *environ) int {
 	}
 	return code
 }
+
+// execute runs the command. A fault of the program itself is told like any other; the log has its stack.
+func (a *app) execute(ctx context.Context, root *cobra.Command) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &internalError{Value: p}
+			if a.started {
+				a.logger().Debug("panic", "value", p, "stack", string(debug.Stack()))
+			}
+		}
+	}()
+	return root.ExecuteContext(ctx)
+}
+
+// internalError is a fault of the program itself.
+type internalError struct{ Value any }
+
+// Error implements error.
+func (e *internalError) Error() string { return fmt.Sprint("internal error: ", e.Value) }
 
 // output is stdout. It remembers the first error: a reader that went away ends the printing quietly, any other fault is
 // reported once at the end, so no command has to look at each write.

@@ -92,6 +92,7 @@ func (a *app) explainOwn(f *fault, err error) bool {
 		notFound  *threadNotFoundError
 		ambiguous *ambiguousError
 		channel   *channelNotFoundError
+		internal  *internalError
 		out       *outputError
 	)
 	switch {
@@ -117,6 +118,8 @@ func (a *app) explainOwn(f *fault, err error) bool {
 	case errors.As(err, &ambiguous):
 		f.Exit = exitUsage
 		f.hint("type more of it: %s", a.command("thread list "+quote(ambiguous.Prefix)))
+	case errors.As(err, &internal):
+		f.hint("this is a fault of dashhost: please report it with what --log-level debug prints")
 	case errors.As(err, &channel):
 		f.hint("written are: %s", orDash(strings.Join(channel.Known, ", ")))
 	case errors.As(err, &out):

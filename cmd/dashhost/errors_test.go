@@ -33,6 +33,7 @@ func TestExplain(t *testing.T) {
 		{&threadNotFoundError{Prefix: "t"}, exitFailed, "dashhost thread list"},
 		{&ambiguousError{Prefix: "t", Matches: []string{"t1", "t2"}}, exitUsage, "dashhost thread list t"},
 		{&channelNotFoundError{Channel: "c", Known: []string{"a"}}, exitFailed, "a"},
+		{&internalError{Value: "x"}, exitFailed, "--log-level debug"},
 		{&outputError{Err: os.ErrClosed}, exitFailed, "thread state t"},
 		{&storeUnknownError{Err: &workflow.Invalid{File: "w.yaml", Faults: []workflow.Fault{{Pos: pos, Text: "x"}}}}, exitUsage, "--store DIR"},
 

@@ -103,7 +103,7 @@ func (a *app) loadGraph(ctx context.Context, h *host.Host, path string) (*host.G
 	a.scene.manifest = path
 	c := compiling{talk: a.talk}
 	g, err := h.Load(ctx, path, &host.LoadOptions{Progress: c.progress})
-	a.talk.clear()
+	c.end()
 	if err != nil {
 		return nil, err
 	}

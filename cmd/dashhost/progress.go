@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,32 +17,55 @@ const (
 	maxRetryLines = 3
 )
 
-// compiling shows which module is being compiled, once that takes longer than a moment.
+// compiling shows which modules are being compiled, once that takes longer than a moment.
 type compiling struct {
 	talk *talk
 
-	mu      sync.Mutex
-	pending map[string]*time.Timer
+	mu    sync.Mutex
+	names []string // in the order in which they began
+	begun *time.Timer
+	shown bool
 }
 
 // progress is host.LoadOptions.Progress.
 func (c *compiling) progress(module string, done bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if t := c.pending[module]; t != nil {
-		t.Stop()
-		delete(c.pending, module)
-		c.talk.clear()
+	if c.begun == nil {
+		c.begun = time.AfterFunc(slow, func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.shown = true
+			c.draw()
+		})
 	}
 	if done {
-		return
+		c.names = slices.DeleteFunc(c.names, func(n string) bool { return n == module })
+	} else {
+		c.names = append(c.names, module)
 	}
-	if c.pending == nil {
-		c.pending = make(map[string]*time.Timer)
+	c.draw()
+}
+
+func (c *compiling) draw() {
+	switch {
+	case !c.shown:
+	case len(c.names) == 0:
+		c.talk.clear()
+	default:
+		c.talk.progressf("compiling %s", strings.Join(c.names, ", "))
 	}
-	c.pending[module] = time.AfterFunc(slow, func() {
-		c.talk.progressf("compiling module %s, kept for the next time", module)
-	})
+}
+
+// end takes the progress away, however far it came.
+func (c *compiling) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.begun != nil {
+		c.begun.Stop()
+	}
+	c.names = nil
+	c.draw()
 }
 
 // steps tells a run's events as a line for each step. Events come when their record is durable: those of a step's tasks,

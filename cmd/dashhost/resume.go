@@ -100,6 +100,7 @@ func (a *app) resumeRun(parent context.Context, thread string, manifest []string
 			}
 		}
 		r, err := h.Resume(ctx, info.Thread, o)
+		c.end()
 		if err != nil {
 			return err
 		}

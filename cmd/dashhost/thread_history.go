@@ -54,9 +54,12 @@ func (a *app) threadHistoryCommand() *cobra.Command {
 
 // printHistory prints as much as can be read, and returns the first error.
 func (a *app) printHistory(ctx context.Context, s *checkpoint.Store, info *checkpoint.ThreadInfo, newest bool, limit int) error {
-	var rows []*historyRow
+	var h history
 	var fault error
 	for rec, err := range s.Records(ctx, info.Thread) {
+		if err == nil {
+			err = h.add(rec)
+		}
 		if err != nil {
 			fault = firstOf(fault, err)
 			if errors.Is(err, checkpoint.ErrDamaged) {
@@ -64,38 +67,56 @@ func (a *app) printHistory(ctx context.Context, s *checkpoint.Store, info *check
 			}
 			break
 		}
-		if rec.Kind != checkpoint.KindStep {
-			continue
-		}
-		row, err := historyOf(rec)
-		if err != nil {
-			fault = err
-			break
-		}
-		rows = append(rows, row)
-		if !newest && len(rows) == limit {
+		if !newest && len(h.rows) == limit && limit > 0 {
 			break
 		}
 	}
 	if newest {
-		slices.Reverse(rows)
+		slices.Reverse(h.rows)
 	}
 	if limit > 0 {
-		rows = rows[:min(limit, len(rows))]
+		h.rows = h.rows[:min(limit, len(h.rows))]
 	}
-	a.printHistoryRows(rows)
+	a.printHistoryRows(h.rows)
 	return fault
 }
 
-func historyOf(rec *checkpoint.Record) (*historyRow, error) {
-	step, err := host.DescribeStep(rec)
-	if err != nil {
-		return nil, err
+// history gathers the checkpoints of a thread from its records, oldest first.
+type history struct {
+	rows []*historyRow
+	done map[stepKey][]host.TaskEnd // that have a record of their own, before that of their step
+}
+
+type stepKey struct {
+	namespace, branch string
+	step              int
+}
+
+func (h *history) add(rec *checkpoint.Record) error {
+	switch rec.Kind {
+	case checkpoint.KindTaskDone:
+		t, err := host.DescribeTask(rec)
+		if err != nil {
+			return err
+		}
+		if h.done == nil {
+			h.done = make(map[stepKey][]host.TaskEnd)
+		}
+		k := stepKey{rec.Namespace, t.Branch, t.Step}
+		h.done[k] = append(h.done[k], t.TaskEnd)
+	case checkpoint.KindStep:
+		step, err := host.DescribeStep(rec)
+		if err != nil {
+			return err
+		}
+		k := stepKey{rec.Namespace, step.Branch, step.Number}
+		h.rows = append(h.rows, &historyRow{
+			Checkpoint: rec.ID, Parent: rec.Parent, Namespace: rec.Namespace, Step: step.Number, Source: step.Source, Status: step.Status,
+			Graph: step.Graph, Branch: step.Branch, Time: rec.Time, Done: append(h.done[k], step.Done...), Next: step.Next, Errors: step.Errors,
+		})
+		delete(h.done, k)
 	}
-	return &historyRow{
-		Checkpoint: rec.ID, Parent: rec.Parent, Namespace: rec.Namespace, Step: step.Number, Source: step.Source, Status: step.Status,
-		Graph: step.Graph, Branch: step.Branch, Time: rec.Time, Done: step.Done, Next: step.Next, Errors: step.Errors,
-	}, nil
+	return nil
 }
 
 func (a *app) printHistoryRows(rows []*historyRow) {

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/dashhost/dashhost/host"
+)
+
+// TestCompilingShows: nothing for what is quick, then the modules that are being compiled, and nothing is left behind.
+func TestCompilingShows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		c := compiling{talk: &talk{w: &b, terminal: true}}
+		c.progress("quick", false)
+		c.progress("quick", true)
+		c.progress("a", false)
+		c.progress("b", false)
+		time.Sleep(slow / 2)
+		synctest.Wait()
+		if b.Len() > 0 {
+			t.Errorf("after half a moment: %q", b.String())
+		}
+		time.Sleep(slow)
+		synctest.Wait()
+		c.progress("a", true)
+		c.progress("b", true)
+		c.end()
+		if want := "compiling a, b\r\x1b[Kcompiling b\r\x1b[K"; b.String() != want {
+			t.Errorf("%q, want %q", b.String(), want)
+		}
+	})
+}
+
+// TestStepLines: one line a step with its nodes in the order in which they ended, retries told a few times only.
+func TestStepLines(t *testing.T) {
+	var b bytes.Buffer
+	s := steps{talk: &talk{w: &b}}
+	for range 5 {
+		s.event(&host.Event{Type: host.EventNodeRetry, Node: "net", Path: "1", Attempt: 1, Err: &host.Error{Code: "unavailable", Message: "try\nlater"}})
+	}
+	for _, n := range []string{"split", "net", "net", "net"} {
+		s.event(&host.Event{Type: host.EventNodeEnd, Node: n})
+	}
+	s.event(&host.Event{Type: host.EventStep, Step: 7, Duration: 1500 * time.Millisecond, Checkpoint: "01ABC"})
+	s.event(&host.Event{Type: host.EventNodeEnd, Node: "last"})
+	s.event(&host.Event{Type: host.EventStep, Step: 8, Duration: time.Millisecond, Checkpoint: "01DEF"})
+	want := strings.Repeat("retry     net[1] after attempt 1: unavailable: try later\n", maxRetryLines) +
+		"step 7    split, net x3, retries: 5                        1.5s  01ABC\n" +
+		"step 8    last                                              1ms  01DEF\n"
+	if b.String() != want {
+		t.Errorf("%s\nwant\n%s", b.String(), want)
+	}
+}
+
+// TestPanicIsTold: a fault of the program is one line, not a stack.
+func TestPanicIsTold(t *testing.T) {
+	e := newEnviron(t, "version")
+	e.Stdout = writerFunc(func([]byte) (int, error) { panic("oh") })
+	if code := e.run(); code != exitFailed {
+		t.Errorf("exit code %d", code)
+	}
+	text := e.Stderr.(interface{ String() string }).String()
+	if !strings.HasPrefix(text, "error: internal error: oh\nhint: ") || strings.Contains(text, "goroutine") {
+		t.Errorf("%s", text)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+// TestOneLine: of joined errors each thing is told once.
+func TestOneLine(t *testing.T) {
+	a := errors.New("thread: damaged: here")
+	if got := oneLine(errors.Join(a, errors.New("damaged"), errors.New("closed"))); got != "thread: damaged: here; closed" {
+		t.Errorf("%q", got)
+	}
+}
