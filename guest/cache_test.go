@@ -155,6 +155,26 @@ func TestCacheDisappears(t *testing.T) {
 	}
 }
 
+// TestCacheCannotBeWritten: the runtime fails to write what it has compiled, which is no reason to fail.
+func TestCacheCannotBeWritten(t *testing.T) {
+	var log bytes.Buffer
+	r := openRuntime(t, &Options{CacheDir: t.TempDir(), Logger: hclog.New(&hclog.LoggerOptions{Output: &log})})
+	if err := os.Remove(r.cache.live); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(t.TempDir(), "nowhere"), r.cache.live); err != nil {
+		t.Skip(err)
+	}
+	p := newPool(t, load(t, r, wasmFile(t, "echo"), "echo"), PoolConfig{})
+	h := &recorder{input: []byte("hello")}
+	if _, err := p.Call(t.Context(), h, 5); err != nil || string(h.output) != "hello" {
+		t.Errorf("%q, %v", h.output, err)
+	}
+	if !strings.Contains(log.String(), "compiled code") {
+		t.Errorf("log: %s", log.String())
+	}
+}
+
 func TestSweepRemovesOldStages(t *testing.T) {
 	dir := t.TempDir()
 	old, young := filepath.Join(dir, stagePrefix+"old"), filepath.Join(dir, stagePrefix+"young")

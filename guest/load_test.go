@@ -6,12 +6,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tetratelabs/wazero"
+	"pgregory.net/rapid"
 
 	"github.com/dashhost/dashhost/abi"
 	"github.com/dashhost/dashhost/guest/wasmbin"
@@ -307,6 +310,76 @@ func TestLoadDoesNotKeepTheBytes(t *testing.T) {
 	if _, err := p.Call(t.Context(), h, 0); err != nil || h.output[0] != 21 {
 		t.Errorf("%v, %v", h.output, err)
 	}
+}
+
+// TestLoadGivesUpWaiting: a compilation goes on without the caller whose context ended, and is there for
+// the next.
+func TestLoadGivesUpWaiting(t *testing.T) {
+	r := openRuntime(t, &Options{CacheDir: t.TempDir()})
+	r.cache.mu.Lock() // holds every compilation up
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	_, err := r.Load(ctx, wasmFile(t, "echo"), nil)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	loaded := make(chan error)
+	go func() {
+		m, err := r.Load(context.Background(), wasmFile(t, "echo"), nil)
+		if err == nil {
+			err = m.Close(context.Background())
+		}
+		loaded <- err
+	}()
+	r.cache.mu.Unlock()
+	if err := <-loaded; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPanicWhileCompiling(t *testing.T) {
+	r := openRuntime(t, nil)
+	_, err := r.compile(t.Context(), codeKey{}, func() ([]byte, error) { panic("out of ideas") })
+	var internal *InternalError
+	if !errors.As(err, &internal) || internal.Func != "encode" || internal.Value != "out of ideas" {
+		t.Errorf("got %v", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.codes) != 0 {
+		t.Errorf("%d failed compilations are kept", len(r.codes))
+	}
+}
+
+// TestTablesShareTheLimit: whatever a module declares, its tables can be used as declared and never exceed
+// the limit together.
+func TestTablesShareTheLimit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		limit := rapid.Uint32Range(0, 1000).Draw(t, "limit")
+		left := limit
+		m := &wasmbin.Module{}
+		for range rapid.IntRange(0, 5).Draw(t, "tables") {
+			table := wasmbin.TableType{Elem: wasmbin.FuncRef}
+			table.Min = rapid.Uint32Range(0, left).Draw(t, "min")
+			left -= table.Min
+			if table.HasMax = rapid.Bool().Draw(t, "has max"); table.HasMax {
+				table.Max = rapid.Uint32Range(table.Min, math.MaxUint32).Draw(t, "max")
+			}
+			m.Tables = append(m.Tables, table)
+		}
+		before := slices.Clone(m.Tables)
+		capTables(m, limit)
+		var total uint64
+		for i, table := range m.Tables {
+			if !table.HasMax || table.Max < table.Min || table.Min != before[i].Min || before[i].HasMax && table.Max > before[i].Max {
+				t.Errorf("%+v became %+v", before[i], table)
+			}
+			total += uint64(table.Max)
+		}
+		if total > uint64(limit) {
+			t.Errorf("%+v: %d elements, limit %d", m.Tables, total, limit)
+		}
+	})
 }
 
 func TestLoadOnEndedContextAndClosedRuntime(t *testing.T) {
