@@ -4,15 +4,18 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
 // root is the repository, seen from this folder.
 const root = "../.."
 
+var loadRepository = sync.OnceValues(func() (*Tree, error) { return Load(os.DirFS(root)) })
+
 func repository(t *testing.T) *Tree {
 	t.Helper()
-	tree, err := Load(os.DirFS(root))
+	tree, err := loadRepository()
 	if err != nil {
 		t.Fatal(err)
 	}
