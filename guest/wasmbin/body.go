@@ -86,6 +86,9 @@ func (c *bodyCheck) body(f *Function, in *Instr) {
 		return
 	}
 	c.function, c.results = f, t.Results
+	if n := int(f.Cost.Locals); n > cap(c.locals) {
+		c.locals = make([]ValueType, 0, max(n, 2*cap(c.locals)))
+	}
 	c.locals = append(c.locals[:0], t.Params...)
 	for _, run := range f.Locals {
 		for range run.Count {
