@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,11 +12,8 @@ import (
 	"cel.dev/cel-go/interpreter"
 )
 
-const (
-	maxConditionText = 8 << 10  // bytes of one expression
-	maxConditionCost = 20 << 20 // CEL cost units, about one per step of the evaluation
-	maxConditionScan = 2 << 30  // bytes of state looked at
-)
+// maxConditionText is how many bytes an expression may have.
+const maxConditionText = 8 << 10
 
 // ErrConditionCost is what a ConditionError wraps when an evaluation was ended
 // because it did or read too much.
@@ -50,6 +48,7 @@ type Condition struct {
 
 	program cel.Program
 	zero    map[string][]byte // of Channels
+	work    int64             // that one evaluation may take
 }
 
 // CompileCondition checks an expression over the given channels. The error is
@@ -69,11 +68,12 @@ func CompileCondition(source string, channels []*Channel) (*Condition, error) {
 // *ConditionError: a missing key, operands that do not fit, an answer that is
 // not true or false, or, wrapping ErrConditionCost, too much work.
 func (c *Condition) Eval(get func(channel string) []byte) (bool, error) {
-	d := &decoder{left: maxConditionScan}
-	out, _, err := c.program.Eval(&activation{condition: c, get: get, decoder: d})
-	var cancelled interpreter.EvalCancelledError
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	m := &meter{left: c.work, cancel: cancel}
+	out, _, err := c.program.ContextEval(ctx, &activation{condition: c, get: get, meter: m})
 	switch {
-	case d.left < 0, errors.As(err, &cancelled):
+	case m.left < 0:
 		return false, c.fail(ErrConditionCost)
 	case err != nil:
 		return false, c.fail(err)
@@ -93,7 +93,7 @@ func (c *Condition) fail(err error) error {
 type activation struct {
 	condition *Condition
 	get       func(string) []byte
-	decoder   *decoder
+	meter     *meter
 	values    map[string]any
 }
 
@@ -102,6 +102,9 @@ func (*activation) Parent() interpreter.Activation { return nil }
 
 // ResolveName implements interpreter.Activation.
 func (a *activation) ResolveName(name string) (any, bool) {
+	if name == meterName {
+		return a.meter, true
+	}
 	if v, ok := a.values[name]; ok {
 		return v, true
 	}
@@ -113,7 +116,7 @@ func (a *activation) ResolveName(name string) (any, bool) {
 	if raw == nil {
 		raw = zero
 	}
-	v := a.decoder.value(raw)
+	v := (&decoder{a.meter}).value(raw)
 	if a.values == nil {
 		a.values = make(map[string]any, len(a.condition.zero))
 	}
@@ -178,11 +181,11 @@ func (cc *conditionCompiler) compile(source string) (*Condition, []conditionFaul
 	if t := ast.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
 		return nil, []conditionFault{{text: fmt.Sprintf("expected true or false, found %s", t), hint: "compare it with something"}}
 	}
-	program, err := env.Program(ast, cel.CostLimit(maxConditionCost), cel.EvalOptions(cel.OptOptimize))
+	program, err := env.Program(ast, cel.CustomDecoratorV2(metered), cel.InterruptCheckFrequency(interruptEvery), cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
 		return nil, []conditionFault{{text: err.Error()}}
 	}
-	c := &Condition{Source: source, program: program, zero: make(map[string][]byte)}
+	c := &Condition{Source: source, program: program, work: maxConditionWork, zero: make(map[string][]byte)}
 	for _, ref := range ast.NativeRep().ReferenceMap() {
 		if ch := cc.channels[ref.Name]; ch != nil && c.zero[ch.Name] == nil {
 			c.zero[ch.Name] = []byte(ch.Reduce.Zero())

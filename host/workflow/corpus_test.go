@@ -86,3 +86,12 @@ func TestThreeFaultsAreThreeLines(t *testing.T) {
 		t.Errorf("%d lines with a place, want 3:\n%v", lines, err)
 	}
 }
+
+func readTestdata(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

@@ -62,7 +62,7 @@ func newPair(a, b string) pair { return pair{min(a, b), max(a, b)} }
 
 // maxRivalWork bounds the search for rivals; a graph that needs more gets fewer
 // warnings.
-const maxRivalWork = 1 << 20
+const maxRivalWork = 1 << 17
 
 // rivals warns of two writers of a value channel in one superstep.
 func (b *builder) rivals(g *Graph) {

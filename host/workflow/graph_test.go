@@ -117,7 +117,7 @@ func TestGraphFields(t *testing.T) {
 	if l := scan.Limits; l.Memory != 64<<20 || l.Deadline != time.Second || l.Fuel != 10e9 || l.StartDeadline != 10*time.Second || l.Handles != 4 || l.Arg != 2<<20 {
 		t.Errorf("limits of scan = %+v", l)
 	}
-	if l := python.Limits; l.Module != 100<<20 || l.Deadline != 20*time.Second || l.Memory != 64<<20 {
+	if l := python.Limits; l.Module != 100<<20 || l.Deadline != 20*time.Second || l.Memory != 128<<20 {
 		t.Errorf("limits of python = %+v", l)
 	}
 	want := Retry{Attempts: 5, Initial: 200 * time.Millisecond, Factor: 1.5, Max: 10 * time.Second, Jitter: 0.5, On: []string{"unavailable", "timeout"}}

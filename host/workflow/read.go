@@ -205,13 +205,32 @@ func (r *reader) choice(v *value, meant map[string]bool, fields []string, most i
 
 // implied returns the default of a field. It is read like a written one.
 func (r *reader) implied(v *value, f *field) *value {
-	var doc yaml.Node
-	if err := yaml.Unmarshal([]byte(f.def), &doc); err != nil {
-		panic("BUG: default of " + f.name + ": " + err.Error())
+	d := r.read(f.shape, defaultNode(f.def), join(v.path, f.name))
+	if d.bad {
+		panic("BUG: default of " + d.path + " does not fit")
 	}
-	d := r.read(f.shape, doc.Content[0], join(v.path, f.name))
 	d.imply(v.pos)
 	return d
+}
+
+// defaultNode is the YAML of a default: {}, [WORD] or a scalar.
+func defaultNode(def string) *yaml.Node {
+	switch {
+	case def == "{}":
+		return &yaml.Node{Kind: yaml.MappingNode}
+	case strings.HasPrefix(def, "["):
+		return &yaml.Node{Kind: yaml.SequenceNode, Content: []*yaml.Node{defaultNode(strings.Trim(def, "[]"))}}
+	}
+	tag := "!!str"
+	switch {
+	case wholeForm().MatchString(def):
+		tag = "!!int"
+	case numberForm().MatchString(def):
+		tag = "!!float"
+	case def == "true" || def == "false":
+		tag = "!!bool"
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: def}
 }
 
 // imply marks a default and puts it where it could have been written.

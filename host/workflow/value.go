@@ -18,19 +18,8 @@ import (
 var errNoNative = errors.New("a JSON value of a channel has no Go form")
 
 // decoder turns JSON into CEL values for one evaluation, one level at a time,
-// and counts the bytes it looks at. CEL's own cost limit sees steps, not the
-// length of the text behind them.
-type decoder struct {
-	left int // bytes that may still be looked at; < 0 = too much was asked
-}
-
-// spend takes n bytes off the budget and says whether they were there.
-func (d *decoder) spend(n int) bool {
-	if d.left >= 0 {
-		d.left -= n
-	}
-	return d.left >= 0
-}
+// and charges it for the bytes it looks at.
+type decoder struct{ *meter }
 
 // value returns the CEL value of one JSON value. Arrays and objects stay raw.
 func (d *decoder) value(raw []byte) ref.Val {
@@ -51,7 +40,7 @@ func (d *decoder) value(raw []byte) ref.Val {
 		return &object{d: d, raw: raw, size: -1}
 	}
 	raw = raw[i:valueEnd(raw, i)]
-	if !d.spend(len(raw)) {
+	if !d.spend(len(raw) + valueWork) {
 		return tooCostly()
 	}
 	if raw[0] == '"' {
@@ -131,7 +120,7 @@ func (l *list) Get(index ref.Val) ref.Val {
 		return types.NewErr("index %d is outside a list of %d", i, size)
 	}
 	if l.offsets == nil {
-		if !l.d.spend(len(l.raw)) {
+		if !l.d.spend(4 * len(l.raw)) {
 			return tooCostly()
 		}
 		l.offsets = make([]int, 0, size)
@@ -341,7 +330,7 @@ func (it *iterator) Next() ref.Val {
 	if it.keys {
 		it.d.spend(len(it.e.next()))
 	}
-	if !it.d.spend(len(val)) {
+	if !it.d.spend(len(val) + valueWork) {
 		return tooCostly()
 	}
 	return it.d.value(val)
