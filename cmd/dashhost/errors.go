@@ -238,7 +238,7 @@ func (a *app) explainProject(f *fault, err error) {
 			f.hint("%s", load.Hint)
 		}
 	case errors.Is(err, context.Canceled):
-		f.Exit = exitStopped
+		f.Exit, f.Error = exitStopped, "stopped before anything was run"
 	}
 }
 

@@ -77,6 +77,9 @@ func exitOf(status string) int {
 }
 
 func (a *app) printResult(res *host.Result, code int) {
+	if code != exitDone && code != exitFailed {
+		res.Output = nil // what a run that goes on later has so far is no output
+	}
 	next := a.nextCommand(res)
 	if a.flags.json {
 		a.printJSON(&runReport{

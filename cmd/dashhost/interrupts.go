@@ -71,7 +71,7 @@ func (i *interrupts) interrupt(ctx context.Context) {
 	i.count++
 	switch {
 	case i.count == 1 && i.run == nil:
-		i.app.talk.linef("stopping")
+		i.app.talk.linef("stopping; interrupt again to end at once")
 		i.cancel()
 	case i.count == 1:
 		i.app.talk.linef("stopping at the end of this step; interrupt again to cancel what runs")

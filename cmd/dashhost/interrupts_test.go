@@ -75,6 +75,9 @@ func TestFirstSignalStopsAtStepBoundary(t *testing.T) {
 			if code := e.run(); code != exitStopped {
 				t.Fatalf("exit code %d, want %d:\n%s", code, exitStopped, w)
 			}
+			if out := e.Stdout.(interface{ String() string }).String(); out != "" {
+				t.Errorf("a run that stopped has no output yet: %q", out)
+			}
 			for _, want := range []string{"stopping at the end of this step", "stopped ", "next      dashhost resume t --store "} {
 				if !strings.Contains(w.String(), want) {
 					t.Errorf("stderr lacks %q:\n%s", want, w)
@@ -142,6 +145,9 @@ func TestSignalBeforeRun(t *testing.T) {
 	e.Stderr = w
 	if code := e.run(); code != exitStopped {
 		t.Fatalf("exit code %d, want %d:\n%s", code, exitStopped, w)
+	}
+	if !strings.Contains(w.String(), "error: stopped before anything was run\n") {
+		t.Errorf("stderr:\n%s", w)
 	}
 	if _, err := os.Stat(filepath.Join(filepath.Dir(path), ".dashhost")); !os.IsNotExist(err) {
 		t.Errorf("a store was made: %v", err)
