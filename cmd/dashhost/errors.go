@@ -114,17 +114,17 @@ func (a *app) explainOwn(f *fault, err error) bool {
 	case errors.As(err, &noStore):
 		f.hint("nothing was kept there yet; --store or --manifest name another place")
 	case errors.As(err, &notFound):
-		f.hint("%s", a.command("thread list"))
+		f.hint("%s", a.command("thread list", ""))
 	case errors.As(err, &ambiguous):
 		f.Exit = exitUsage
-		f.hint("type more of it: %s", a.command("thread list "+quote(ambiguous.Prefix)))
+		f.hint("type more of it: %s", a.command("thread list", "", ambiguous.Prefix))
 	case errors.As(err, &internal):
 		f.hint("this is a fault of dashhost: please report it with what --log-level debug prints")
 	case errors.As(err, &channel):
 		f.hint("written are: %s", orDash(strings.Join(channel.Known, ", ")))
 	case errors.As(err, &out):
 		if a.scene.thread != "" {
-			f.hint("what was to be printed is kept: %s", a.command("thread state "+quote(a.scene.thread)))
+			f.hint("what was to be printed is kept: %s", a.command("thread state", "", a.scene.thread))
 		}
 	default:
 		return false
@@ -155,13 +155,13 @@ func (a *app) explainStored(f *fault, err error) bool {
 	case errors.As(err, &damage):
 		f.Exit = exitDamaged
 		if damage.Thread != "" {
-			f.hint("go on from the newest valid record: %s", a.command("resume "+quote(damage.Thread)+" --accept-loss"))
+			f.hint("go on from the newest valid record: %s", a.command("resume", "--accept-loss", damage.Thread))
 			f.hint("other threads of the store are not affected")
 		}
 	case errors.As(err, &busy) && a.scene.deleting:
-		f.hint("delete it all the same: %s", a.command("thread delete "+quote(busy.Thread)+" --force"))
+		f.hint("delete it all the same: %s", a.command("thread delete", "--force", busy.Thread))
 	case errors.As(err, &busy):
-		f.hint("wait for it, or take the thread over: %s", a.command("resume "+quote(busy.Thread)+" --take-over"))
+		f.hint("wait for it, or take the thread over: %s", a.command("resume", "--take-over", busy.Thread))
 	case errors.Is(err, checkpoint.ErrFenced):
 		f.hint("another process took the thread over or deleted it; what was acknowledged before is kept")
 		a.hintShow(f)
@@ -171,7 +171,7 @@ func (a *app) explainStored(f *fault, err error) bool {
 	case errors.Is(err, checkpoint.ErrInvalid), errors.Is(err, checkpoint.ErrTooLarge):
 		f.Exit = exitUsage // a name of the command line
 	case errors.Is(err, checkpoint.ErrNotFound), errors.Is(err, host.ErrNotFound):
-		f.hint("%s", a.command("thread list"))
+		f.hint("%s", a.command("thread list", ""))
 	default:
 		return false
 	}
@@ -180,7 +180,7 @@ func (a *app) explainStored(f *fault, err error) bool {
 
 func (a *app) hintShow(f *fault) {
 	if a.scene.thread != "" {
-		f.hint("%s", a.command("thread show "+quote(a.scene.thread)))
+		f.hint("%s", a.command("thread show", "", a.scene.thread))
 	}
 }
 
@@ -210,17 +210,16 @@ func (a *app) explainProject(f *fault, err error) {
 		f.Exit = exitUsage
 		f.Details = changed.Diff
 		f.Error = fmt.Sprintf("thread %q: %s is not the manifest that it was started with", changed.Thread, a.scene.manifest)
-		resume := "resume " + quote(changed.Thread) + " " + quote(a.scene.manifest)
-		f.hint("go on as it was started: %s", a.command(resume+" --pinned"))
-		f.hint("go on with this manifest: %s", a.command(resume+" --upgrade"))
+		f.hint("go on as it was started: %s", a.command("resume", "--pinned", changed.Thread, a.scene.manifest))
+		f.hint("go on with this manifest: %s", a.command("resume", "--upgrade", changed.Thread, a.scene.manifest))
 	case errors.As(err, &upgrade):
 		f.Exit = exitUsage
-		f.hint("go on as it was started: %s", a.command("resume "+quote(upgrade.Thread)+" --pinned"))
+		f.hint("go on as it was started: %s", a.command("resume", "--pinned", upgrade.Thread))
 	case errors.As(err, &exists):
 		a.hintExists(f, exists)
 	case errors.As(err, &ended):
 		f.hint("start a new turn on it: dashhost run --thread %s", quote(ended.Thread))
-		f.hint("%s", a.command("thread show "+quote(ended.Thread)))
+		f.hint("%s", a.command("thread show", "", ended.Thread))
 	case errors.As(err, &large), errors.As(err, &path) && errors.Is(err, fs.ErrNotExist):
 		f.Exit = exitUsage
 	case errors.As(err, &refused):
@@ -246,11 +245,11 @@ func (a *app) explainProject(f *fault, err error) {
 func (a *app) hintExists(f *fault, e *host.ExistsError) {
 	switch e.Status {
 	case statusRunning:
-		f.hint("wait for it: %s", a.command("thread show "+quote(e.Thread)))
+		f.hint("wait for it: %s", a.command("thread show", "", e.Thread))
 	case statusDone, statusCancelled:
 		f.hint("leave --if-exists out for a new turn on it, or use another name")
 	default:
-		f.hint("go on with it: %s", a.command("resume "+quote(e.Thread)))
+		f.hint("go on with it: %s", a.command("resume", "", e.Thread))
 		f.hint("or say what to do with one that is not done: --if-exists resume, --if-exists skip")
 	}
 }
@@ -263,7 +262,21 @@ type scene struct {
 	deleting bool
 }
 
-// command is a command line to type next, with the flags it needs from here.
-func (a *app) command(words string) string {
-	return "dashhost " + words + a.storeFlag(a.scene.store)
+// command is a command line to type next: a command, a flag of it or none, its operands, and what else it needs from here.
+func (a *app) command(name, flag string, operands ...string) string {
+	if flag != "" {
+		flag = " " + flag
+	}
+	flag += a.storeFlag(a.scene.store)
+	line, dashed := "", ""
+	for _, o := range operands {
+		line += " " + quote(o)
+		if strings.HasPrefix(o, "-") {
+			dashed = " --" // or it would be taken for a flag
+		}
+	}
+	if dashed != "" {
+		return "dashhost " + name + flag + dashed + line
+	}
+	return "dashhost " + name + line + flag
 }

@@ -95,9 +95,19 @@ func TestHintsNameTheStore(t *testing.T) {
 		{"mem:", "", "dashhost thread list --store mem:"},
 	} {
 		a.scene.store, e.vars["DASHHOST_STORE"] = c.store, c.env
-		if got := a.command("thread list"); got != c.want {
+		if got := a.command("thread list", ""); got != c.want {
 			t.Errorf("store %q, environment %q: %s, want %s", c.store, c.env, got, c.want)
 		}
+	}
+}
+
+// TestCommandWithDashes: a thread whose name looks like a flag.
+func TestCommandWithDashes(t *testing.T) {
+	t.Chdir(t.TempDir())
+	e := newEnviron(t)
+	a := &app{environ: &e.environ, scene: scene{store: "file:other"}}
+	if got, want := a.command("resume", "--pinned", "-x", "w.yaml"), "dashhost resume --pinned --store other -- -x w.yaml"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 

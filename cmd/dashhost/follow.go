@@ -168,7 +168,7 @@ func (a *app) nextCommand(res *host.Result) string {
 		return ""
 	}
 	if res.Status == statusFailed || res.Status == statusStopped {
-		return a.command("resume " + quote(res.Thread))
+		return a.command("resume", "", res.Thread)
 	}
-	return a.command("thread show " + quote(res.Thread))
+	return a.command("thread show", "", res.Thread)
 }

@@ -109,11 +109,11 @@ func (a *app) threadCommandFor(v *threadView) string {
 	case statusRunning:
 		return ""
 	case statusDamaged:
-		return a.command("resume " + quote(v.Thread) + " --accept-loss")
+		return a.command("resume", "--accept-loss", v.Thread)
 	case statusDone, statusCancelled:
-		return a.command("thread state " + quote(v.Thread))
+		return a.command("thread state", "", v.Thread)
 	}
-	return a.command("resume " + quote(v.Thread))
+	return a.command("resume", "", v.Thread)
 }
 
 func (a *app) printThread(v *threadView) {
