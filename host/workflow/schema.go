@@ -115,15 +115,17 @@ func isShallow(root map[string]any) bool {
 	return true
 }
 
+// schemaURL is where references of a schema start from. Nothing is there.
+const schemaURL = "channel:///schema"
+
 func compileSchema(doc any, fragment string) (*jsonschema.Schema, error) {
-	const url = "schema:channel"
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.UseLoader(noLoader{})
-	if err := c.AddResource(url, doc); err != nil {
+	if err := c.AddResource(schemaURL, doc); err != nil {
 		return nil, err
 	}
-	s, err := c.Compile(url + fragment)
+	s, err := c.Compile(schemaURL + fragment)
 	if err != nil {
 		return nil, schemaFault(err)
 	}
@@ -151,7 +153,7 @@ func schemaFault(err error) error {
 	if errors.As(err, &load) {
 		return load.Err
 	}
-	return errors.New(strings.ReplaceAll(strings.ReplaceAll(err.Error(), "schema:channel", ""), "\n", "; "))
+	return errors.New(strings.ReplaceAll(strings.ReplaceAll(err.Error(), schemaURL, ""), "\n", "; "))
 }
 
 // Check reports whether one valid JSON value fits the schema, as a
