@@ -167,7 +167,7 @@ fn token(line: &str, at: usize) -> Option<Hit> {
 impl Format {
     fn at(&self, line: &str, at: usize) -> Option<Hit> {
         let bytes = &line.as_bytes()[at..];
-        if !bytes.starts_with(self.prefix.as_bytes()) {
+        if bytes[0] != self.prefix.as_bytes()[0] || !bytes.starts_with(self.prefix.as_bytes()) {
             return None;
         }
         let run = bytes[self.prefix.len()..]

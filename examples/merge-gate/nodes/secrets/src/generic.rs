@@ -47,11 +47,11 @@ const LONGEST: usize = 300;
 
 /// Finds `NAME = "VALUE"`, `NAME: VALUE`, `NAME := ...`, `"NAME": "VALUE"` in a line.
 pub fn find(line: &str, limit: f64) -> Option<Hit> {
+    if !line.contains(['=', ':']) {
+        return None;
+    }
+    let (name, end) = named(line.as_bytes())?;
     let lower = line.to_ascii_lowercase(); // same offsets: only ASCII changes
-    let (name, end) = NAMES
-        .iter()
-        .filter_map(|n| lower.find(n).map(|at| (at, at + n.len())))
-        .min_by_key(|(at, _)| *at)?;
     let (start, quoted) = value_start(line, name, end)?;
     let whole_name = &lower[word_start(&lower, name)..start];
     if NOT_NAMES.iter().any(|n| whole_name.contains(n)) {
@@ -67,6 +67,21 @@ pub fn find(line: &str, limit: f64) -> Option<Hit> {
         severity: Severity::Medium,
         start,
         end: start + value.len(),
+    })
+}
+
+/// Where the first of the names stands, in any case of letters.
+fn named(line: &[u8]) -> Option<(usize, usize)> {
+    (0..line.len()).find_map(|at| {
+        if !matches!(line[at] | 0x20, b'p' | b's' | b't' | b'a' | b'c') {
+            return None;
+        }
+        let starts = |n: &&&str| {
+            line[at..]
+                .get(..n.len())
+                .is_some_and(|l| l.eq_ignore_ascii_case(n.as_bytes()))
+        };
+        NAMES.iter().find(starts).map(|n| (at, at + n.len()))
     })
 }
 
