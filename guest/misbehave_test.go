@@ -80,13 +80,9 @@ func TestEndings(t *testing.T) {
 			t.Run(c.name, func(t *testing.T) {
 				before := p.Stats()
 				h := &recorder{input: c.input, quiet: c.input[0] == 7, answerErr: abi.Errorf(abi.Pending, "no answer yet")}
-				began := time.Now()
 				res, err := p.Call(t.Context(), h, len(c.input))
 				if !c.err(err) || (err == nil && res.Status != c.status) {
 					t.Fatalf("result %+v, error %T %v", res, err, err)
-				}
-				if took := time.Since(began); took > 20*deadline {
-					t.Errorf("took %v", took)
 				}
 				after := p.Stats()
 				if retired := after.Retired > before.Retired; retired != (err != nil) {
@@ -146,6 +142,16 @@ func TestCancelEndsACall(t *testing.T) {
 	})
 }
 
+// onlyInstance gives the one instance of a pool.
+func onlyInstance(p *Pool) *instance {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for in := range p.all {
+		return in
+	}
+	return nil
+}
+
 // TestNothingReturnsAfterTheDeadline: a host function that takes longer than the deadline does not return
 // to the guest, which would go on to trap or to write an output.
 func TestNothingReturnsAfterTheDeadline(t *testing.T) {
@@ -154,7 +160,7 @@ func TestNothingReturnsAfterTheDeadline(t *testing.T) {
 		h := &recorder{input: input}
 		h.enter = func(fn abi.FuncID, _ abi.Phase) error {
 			if fn == abi.FnInputRead {
-				time.Sleep(60 * time.Millisecond)
+				<-onlyInstance(p).done // the deadline has passed
 			}
 			return nil
 		}

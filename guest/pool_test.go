@@ -204,6 +204,29 @@ func TestCloseCutsOffWhatDoesNotEnd(t *testing.T) {
 	})
 }
 
+// TestRuntimeCloseLeavesNoCallBehind: the runtime is not taken away under a call that does not end in time;
+// closing again finishes.
+func TestRuntimeCloseLeavesNoCallBehind(t *testing.T) {
+	r := openRuntime(t, nil)
+	p := newPool(t, load(t, r, wasmFile(t, "counter"), "counter"), PoolConfig{Max: 1})
+	h := newBlocker()
+	done := make(chan error)
+	go func() { _, err := p.Call(context.Background(), h, 0); done <- err }()
+	<-h.entered
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := r.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("close while a call runs: %v", err)
+	}
+	close(h.release)
+	if err := <-done; !errors.Is(err, ErrClosed) {
+		t.Errorf("the call: %v", err)
+	}
+	if err := r.Close(t.Context()); err != nil {
+		t.Errorf("close again: %v", err)
+	}
+}
+
 func TestPoolConfigReportsAllFaults(t *testing.T) {
 	m := load(t, openRuntime(t, nil), wasmFile(t, "noop"), "noop")
 	_, err := m.NewPool(PoolConfig{
