@@ -218,7 +218,7 @@ func (a *app) explainProject(f *fault, err error) {
 	case errors.As(err, &exists):
 		a.hintExists(f, exists)
 	case errors.As(err, &ended):
-		f.hint("start a new turn on it: dashhost run --thread %s", quote(ended.Thread))
+		f.hint("start a new turn on it: dashhost run --thread %s%s", quote(ended.Thread), a.storeFlag(a.scene.store))
 		f.hint("%s", a.command("thread show", "", ended.Thread))
 	case errors.As(err, &large), errors.As(err, &path) && errors.Is(err, fs.ErrNotExist):
 		f.Exit = exitUsage

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,7 +26,31 @@ func (a *app) findManifest(args []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return path, checkFile("manifest", path)
+	return path, checkManifest(path)
+}
+
+// errNotRegular is the cause when a pipe or device is named as manifest, which is read more than once.
+var errNotRegular = errors.New("is not a regular file")
+
+// checkManifest looks whether the manifest can be read, so that the fault names the argument.
+func checkManifest(path string) error {
+	if err := checkFile("manifest", path); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNotRegular
+	}
+	if err == nil {
+		var f *os.File
+		if f, err = os.Open(path); err == nil {
+			err = f.Close()
+		}
+	}
+	if err != nil {
+		return &fileError{What: "manifest", Path: path, Err: err}
+	}
+	return nil
 }
 
 // readManifest parses the manifest. With wasm it also looks into the modules; nothing is compiled.

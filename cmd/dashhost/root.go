@@ -45,7 +45,7 @@ Exit codes: 0 done, 1 the run or check failed, 2 wrong usage or invalid manifest
 	p.StringVar(&f.cacheDir, "cache-dir", "", "keep compiled modules in `DIR`, off for nowhere (env DASHHOST_CACHE_DIR, default in the user's cache folder)")
 	p.BoolVar(&f.json, "json", false, "print JSON")
 	p.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing on stderr but errors")
-	p.StringVar(&f.logLevel, "log-level", "", "log from `LEVEL` up: trace, debug, info, warn, error or off (env DASHHOST_LOG, default warn)")
+	p.StringVar(&f.logLevel, "log-level", "", "log from `LEVEL` up: trace, debug, info, warn, error or off (env DASHHOST_LOG, default warn, with -q error)")
 	p.StringVar(&f.logFormat, "log-format", "", "log as `FORMAT`: text or json (env DASHHOST_LOG_FORMAT, default text)")
 	_ = c.MarkPersistentFlagFilename("manifest", "yaml", "yml", "json")
 	_ = c.MarkPersistentFlagDirname("store")

@@ -110,11 +110,11 @@ func (e *storeUnknownError) Unwrap() error { return e.Err }
 
 // storeFromManifest reads where the manifest at path keeps its store.
 func (a *app) storeFromManifest(path string, must bool) (string, error) {
-	if _, err := os.Stat(path); err != nil {
-		if !must && os.IsNotExist(err) {
-			return a.storeBeside("", ""), nil
-		}
-		return "", &fileError{What: "manifest", Path: path, Err: err}
+	if _, err := os.Stat(path); os.IsNotExist(err) && !must {
+		return a.storeBeside("", ""), nil
+	}
+	if err := checkManifest(path); err != nil {
+		return "", err
 	}
 	url, err := manifestStore(path)
 	if err != nil {
@@ -160,7 +160,7 @@ func sameFile(a, b string) bool {
 	return a != "" && errX == nil && errY == nil && x == y
 }
 
-// cacheDir is where compiled modules go: "" for nowhere, which is also what a machine without a home folder gets.
+// cacheDir is where compiled modules go: "" for nowhere, which is also what a user without a home folder gets who named none.
 func (a *app) cacheDir() string {
 	if dir := a.setting(a.flags.cacheDir, "DASHHOST_CACHE_DIR"); dir != "" {
 		if dir == noCache {
@@ -172,12 +172,20 @@ func (a *app) cacheDir() string {
 	if err != nil {
 		return ""
 	}
-	return filepath.Join(base, "dashhost")
+	dir := filepath.Join(base, "dashhost")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		a.logger().Debug("compiled modules are not kept", "error", err)
+		return ""
+	}
+	return dir
 }
 
 // logSettings reads level and format of the log.
 func (a *app) logSettings() (*hclog.LoggerOptions, error) {
 	level := hclog.Warn
+	if a.flags.quiet {
+		level = hclog.Error
+	}
 	if s := a.setting(a.flags.logLevel, "DASHHOST_LOG"); s != "" {
 		if level = hclog.LevelFromString(s); level == hclog.NoLevel {
 			return nil, &usageError{Text: "log level " + s + ": not one of trace, debug, info, warn, error, off",
