@@ -190,7 +190,7 @@ func (s *Store) stateAt(ctx context.Context, thread, ns, id string) (*position, 
 		if whole {
 			break
 		}
-		at.cost.size += d.Size
+		at.cost.size += d.Size + recordCost
 		chain, want = append(chain, r), r.Parent
 		if whole = want == ""; whole {
 			break

@@ -10,9 +10,12 @@ import (
 // snapshotFrom is the least size of deltas, in bytes, that makes a snapshot worth it.
 const snapshotFrom = 64 << 10
 
+// recordCost is what a record costs to read beside its body, in bytes: many small deltas are as slow as a few large ones.
+const recordCost = 256
+
 // deltas is what reading a head costs.
 type deltas struct {
-	size     int64 // of the bodies since the snapshot
+	size     int64 // of the bodies since the snapshot, and recordCost for each
 	snapshot int64 // size of its body, 0 if there is none
 }
 
@@ -92,7 +95,7 @@ func (w *stepWriter) step(ctx context.Context, r *Record, size int64) error {
 	} else if again && r.Parent != head {
 		return fmt.Errorf("thread %q: %w", c.thread, &InvalidError{Field: "parent", Reason: "a second step of one append continues the first"})
 	}
-	d.size += size
+	d.size += size + recordCost
 	w.heads[ns], w.deltas[ns] = r.ID, d
 	return nil
 }

@@ -212,14 +212,19 @@ func (s *store) writeBatch(batch []*request) {
 	}
 	w := &writer{s: s}
 	for _, r := range batch {
-		r.err = w.add(r)
+		if err := w.add(r); err != nil {
+			r.err = err
+		}
 	}
 	w.flush()
+	if w.err != nil { // the table is ahead of the log
+		if err := s.load(); err != nil {
+			s.fail(err)
+		}
+	}
 	if s.broken == nil {
 		s.sized = s.cur.place()
 		s.publish()
-	} else if err := s.load(); err != nil { // the table is ahead of the log
-		s.refuse(batch, err)
 	}
 }
 
@@ -232,13 +237,15 @@ type writer struct {
 	buf   []byte
 	off   int64      // where buf goes
 	since []*request // whose frames are not written yet
+	start int64      // of the first of them
+	err   error      // of a write: nothing more is written then
 }
 
 // add checks r and puts its frame into the buffer, or writes it if it is large.
 func (w *writer) add(r *request) error {
 	s := w.s
-	if s.broken != nil {
-		return s.broken
+	if w.err != nil {
+		return w.err
 	}
 	done, err := s.table.Check(r.thread, r.expect, r.recs)
 	if err != nil {
@@ -261,9 +268,8 @@ func (w *writer) add(r *request) error {
 func (w *writer) room(size int64) error {
 	s := w.s
 	if s.cur.ended || s.cur.off > firstFrame && s.cur.off+size > s.o.SegmentSize {
-		w.flush()
-		if s.broken != nil {
-			return s.broken
+		if w.flush(); w.err != nil {
+			return w.err
 		}
 		if err := s.rotate(); err != nil {
 			return err
@@ -282,6 +288,9 @@ func (w *writer) put(r *request) {
 	g, off := s.cur.seg, s.cur.off
 	if len(w.buf) == 0 {
 		w.off = off
+	}
+	if len(w.since) == 0 {
+		w.start = off
 	}
 	w.since = append(w.since, r)
 	var b [frame.HeaderSize]byte
@@ -306,24 +315,31 @@ func (w *writer) put(r *request) {
 	}
 }
 
-// write puts b at w.off. After an error nothing more is written.
+// write puts b at w.off.
 func (w *writer) write(b []byte) {
-	if len(b) > 0 && w.s.broken == nil {
-		if _, err := w.s.cur.seg.file.WriteAt(b, w.off); err != nil {
-			w.s.fail(err)
-		}
+	if len(b) > 0 && w.err == nil {
+		_, w.err = w.s.cur.seg.file.WriteAt(b, w.off)
 	}
 	w.off += int64(len(b))
 	w.buf = w.buf[:0]
 }
 
-// flush writes what is gathered. If that fails, or failed before, the requests since the last flush get the error.
+// flush writes what is gathered. If that fails, what was written of it is taken back and the requests are refused; if that fails
+// too, nobody can say what the log ends with, and the store takes no more.
 func (w *writer) flush() {
 	w.write(w.buf)
-	if err := w.s.broken; err != nil {
-		for _, r := range w.since {
-			r.err = err
+	if w.err != nil && len(w.since) > 0 {
+		w.err = full(w.err)
+		file := w.s.cur.seg.file
+		err := writeZeros(file, w.start, w.s.cur.off)
+		if err == nil {
+			err = file.Sync()
 		}
+		if err != nil {
+			w.s.fail(fmt.Errorf("%w, and then: %w", w.err, err))
+			w.err = w.s.broken
+		}
+		w.s.refuse(w.since, w.err)
 	}
 	w.since = w.since[:0]
 }
@@ -331,9 +347,6 @@ func (w *writer) flush() {
 // mark writes a frame of the log's own at the cursor, which promises what is durable.
 func (s *store) mark(flags uint16) error {
 	g := s.cur.seg
-	if err := s.grow(g, s.cur.off+frame.Size(0)); err != nil {
-		return err
-	}
 	h := frame.Header{Kind: uint8(driver.KindMark), Flags: flags, Seq: s.cur.seq, Before: s.cur.before, Promise: s.promise()}
 	var b [frame.HeaderSize]byte
 	h.Put(&b, g.at(s.cur.off))

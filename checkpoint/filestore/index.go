@@ -26,14 +26,14 @@ type indexState struct {
 }
 
 // loadIndex takes table and cursor from the index, if it is sound and the log holds what it covers. If the log does not, it leaves
-// them and returns the index's table for compare.
-func (s *store) loadIndex() (ahead *table.Table, err error) {
+// them and keeps the index in s.ahead.
+func (s *store) loadIndex() error {
 	b, err := vfs.ReadFile(s.fs, s.path(indexFile), 0, maxIndex)
 	if notExist(err) {
-		return nil, nil
+		return nil
 	}
 	if err != nil && !errors.Is(err, vfs.ErrTooLong) {
-		return nil, err
+		return err
 	}
 	var x *index
 	if err == nil {
@@ -46,61 +46,73 @@ func (s *store) loadIndex() (ahead *table.Table, err error) {
 		if s.verifying {
 			s.fault(&driver.Damage{File: indexFile, Length: int64(len(b)), Reason: "does not match its checksum; it is not used"})
 		}
-		return nil, nil
+		return nil
 	}
 	if s.verifying {
-		return x.table, nil
+		s.ahead = x
+		return nil
 	}
 	g, err := s.segment(x.segment)
+	ended := false
 	if err == nil {
-		err = x.check(g)
+		ended, err = x.check(g)
 	}
 	if err != nil {
 		if !isBad(err) && !notExist(err) && !errors.Is(err, driver.ErrDamaged) && !errors.Is(err, errIndex) {
-			return nil, err
+			return err
 		}
-		return x.table, nil
+		s.ahead = x
+		return nil
+	}
+	if err := s.limit(g); err != nil {
+		return err
+	}
+	if g.end > 0 && x.off > g.end { // what it covers last is in the next segment now
+		return nil
 	}
 	s.table = x.table
 	for _, name := range s.table.Names() {
 		s.names[stream(name)] = name
 	}
-	s.cur = cursor{seg: g, off: x.off, seq: x.seq, before: x.before}
+	s.cur = cursor{seg: g, off: x.off, seq: x.seq, before: x.before, ended: ended}
 	s.indexed = indexState{size: int64(len(b))}
 	s.promised(s.cur.place())
-	return nil, s.limit(g)
+	return nil
 }
 
-// check says whether the log holds the frame that the index covers last.
-func (x *index) check(g *segment) error {
+// check says whether the log holds the frame that the index covers last, and whether that ends its segment.
+func (x *index) check(g *segment) (ended bool, err error) {
 	if g.id != x.id {
-		return errIndex
+		return false, errIndex
 	}
 	if x.off == firstFrame {
 		if g.seq != x.seq || g.before != x.before {
-			return errIndex
+			return false, errIndex
 		}
-		return nil
+		return false, nil
 	}
 	off := x.off - frame.Size(x.before.Length)
 	if off < firstFrame {
-		return errIndex
+		return false, errIndex
 	}
 	w := window{file: g.file}
 	h, _, err := readFrame(&w, g, off)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if h.Neighbour() != x.before || h.Seq+uint64(h.Count) != x.seq {
-		return errIndex
+		return false, errIndex
 	}
-	return nil
+	return h.Flags&frame.FlagLast != 0, nil
 }
 
 // compare finds threads of which the index, which never covers more than was durable, knows more than the log holds.
-func (s *store) compare(ahead *table.Table) {
-	for _, name := range ahead.Names() {
-		known, have := ahead.Get(name), s.table.Get(name)
+func (s *store) compare() {
+	if s.ahead == nil {
+		return
+	}
+	for _, name := range s.ahead.table.Names() {
+		known, have := s.ahead.table.Get(name), s.table.Get(name)
 		if have != nil && (have.LastSeq >= known.LastSeq || have.Damage != nil && !have.Damage.Suspect) {
 			continue
 		}
@@ -113,15 +125,13 @@ func (s *store) compare(ahead *table.Table) {
 		s.table.Hurt(name, d, table.Ref{Seq: known.LastSeq, Segment: s.cur.seg.number, Offset: uint32(s.cur.off)})
 		s.table.Raise(name, known.Epoch, known.Events)
 	}
-	s.cur.seq = max(s.cur.seq, lastSeq(ahead)+1)
-}
-
-func lastSeq(t *table.Table) uint64 {
-	var seq uint64
-	for _, name := range t.Names() {
-		seq = max(seq, t.Get(name).LastSeq)
+	s.cur.seq = max(s.cur.seq, s.ahead.seq)
+	if end := (place{s.ahead.segment, s.ahead.off}); s.cur.place().pos() < end.pos() {
+		s.fault(&driver.Damage{
+			File: s.cur.seg.name(), Offset: s.cur.off,
+			Reason: fmt.Sprintf("the log ends here, and was durable up to %s offset %d when the index was written", segmentName(end.segment), end.offset),
+		})
 	}
-	return seq
 }
 
 // snapshotIndex encodes the index if enough has been appended since the last one, nil if not. s.mu is held.

@@ -53,16 +53,22 @@ func (s *store) judge(h *frame.Header, cause error, locked bool) (done bool, err
 		return false, err
 	case next != nil:
 		d.Length = next.off - off
-		s.gapAt(d, next.h.Before, next.h.Seq)
+		if err := s.gapAt(d, next.h.Before, next.h.Seq); err != nil {
+			return true, err
+		}
 		s.cur.off, s.cur.seq, s.cur.before = next.off, next.h.Seq, next.h.Before
 		return false, nil
 	case follower != nil:
-		s.gapAt(d, follower.before, follower.seq)
+		if err := s.gapAt(d, follower.before, follower.seq); err != nil {
+			return true, err
+		}
 		s.cur.seq, s.cur.before, s.cur.ended = follower.seq, follower.before, true
 		return false, nil
 	}
 	// A damaged end. Its frames are not known, so numbers go on far behind them, in a new segment.
-	s.suspectAll(d)
+	if err := s.suspectAll(d); err != nil {
+		return true, err
+	}
 	s.cur.seq, s.cur.ended = (s.cur.seq>>32+1)<<32, true
 	return true, nil
 }
@@ -235,36 +241,49 @@ func (s *store) hurt(id uint64, d *driver.Damage, h *frame.Header) {
 }
 
 // gap records that frames are missing before a sound one at off.
-func (s *store) gap(g *segment, off int64, before frame.Neighbour, seq uint64, reason string) {
-	s.gapAt(&driver.Damage{File: g.name(), Offset: off, Reason: reason}, before, seq)
+func (s *store) gap(g *segment, off int64, before frame.Neighbour, seq uint64, reason string) error {
+	return s.gapAt(&driver.Damage{File: g.name(), Offset: off, Reason: reason}, before, seq)
 }
 
 // gapAt is damage whose frames are known only by their neighbours. If the frame before the next sound one has the number that
 // was expected here, it is the only one.
-func (s *store) gapAt(d *driver.Damage, before frame.Neighbour, seq uint64) {
+func (s *store) gapAt(d *driver.Damage, before frame.Neighbour, seq uint64) error {
 	if before.Seq == s.cur.seq && seq >= s.cur.seq {
 		d.Seq = before.Seq
 		s.hurt(before.Stream, d, nil)
-		return
+		return nil
 	}
-	s.suspectAll(d)
 	if before != s.cur.before && before.Stream != 0 {
 		named := *d
 		named.Seq = before.Seq
 		s.hurt(before.Stream, &named, nil)
 	}
+	return s.suspectAll(d)
 }
 
-// suspectAll is damage that may have hit any thread.
-func (s *store) suspectAll(d *driver.Damage) {
+// suspectAll is damage that may have hit any thread, unless the index knows what was there: compare then finds whom it hit.
+func (s *store) suspectAll(d *driver.Damage) error {
+	if g := s.segments[segmentNumber(d.File)]; s.ahead != nil && g != nil && s.ahead.segment == g.number {
+		end, err := lastByte(g, d.Offset)
+		if err != nil {
+			return err
+		}
+		if end <= s.ahead.off {
+			s.fault(d)
+			return nil
+		}
+	}
 	d.Suspect = true
 	s.fault(d)
 	s.table.Suspect(d)
+	return nil
 }
 
 // skipSegment goes on behind a segment that cannot be read at all.
 func (s *store) skipSegment(number uint32, d *driver.Damage) (bool, error) {
-	s.suspectAll(d)
+	if err := s.suspectAll(d); err != nil {
+		return false, err
+	}
 	for n := number + 1; n <= s.newest; n++ {
 		g, err := s.segment(n)
 		var more *driver.Damage

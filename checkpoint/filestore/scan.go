@@ -196,7 +196,9 @@ func (c *columns) number(h *frame.Header) error {
 func (s *store) accept(h *frame.Header, cols *columns) error {
 	g, off := s.cur.seg, s.cur.off
 	if h.Seq != s.cur.seq || h.Before != s.cur.before {
-		s.gap(g, off, h.Before, h.Seq, fmt.Sprintf("frame %d follows, expected %d", h.Seq, s.cur.seq))
+		if err := s.gap(g, off, h.Before, h.Seq, fmt.Sprintf("frame %d follows, expected %d", h.Seq, s.cur.seq)); err != nil {
+			return err
+		}
 	}
 	if cols != nil {
 		s.apply(cols, g.number, off)
@@ -252,7 +254,9 @@ func (s *store) follow() (bool, error) {
 		s.cur.seq = 1
 	}
 	if g.seq != s.cur.seq || g.before != s.cur.before {
-		s.gap(g, 0, g.before, g.seq, fmt.Sprintf("the segment begins with frame %d, expected %d", g.seq, s.cur.seq))
+		if err := s.gap(g, 0, g.before, g.seq, fmt.Sprintf("the segment begins with frame %d, expected %d", g.seq, s.cur.seq)); err != nil {
+			return false, err
+		}
 	}
 	s.cur = cursor{seg: g, off: firstFrame, seq: g.seq, before: g.before}
 	s.newest = max(s.newest, number)

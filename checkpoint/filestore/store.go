@@ -65,6 +65,7 @@ type store struct {
 	wrote    bool  // we appended something
 	broken   error // why nothing can be appended any more
 	indexed  indexState
+	ahead    *index // one that covers more than the log holds
 
 	smu  sync.Mutex
 	disk durability
@@ -240,23 +241,20 @@ func (s *store) temp(name string) string {
 // load reads index and log from the start. s.mu is held.
 func (s *store) load() error {
 	s.table, s.names, s.lost = table.New(), map[uint64]string{}, map[uint64]*driver.Damage{}
-	s.cur, s.checked, s.clean = cursor{}, false, false
+	s.cur, s.checked, s.clean, s.ahead = cursor{}, false, false, nil
 	if s.segments == nil {
 		s.segments = map[uint32]*segment{}
 	}
 	if err := s.listSegments(); err != nil {
 		return err
 	}
-	ahead, err := s.loadIndex()
-	if err != nil {
+	if err := s.loadIndex(); err != nil {
 		return err
 	}
 	if err := s.scan(false); err != nil {
 		return err
 	}
-	if ahead != nil {
-		s.compare(ahead)
-	}
+	s.compare()
 	return nil
 }
 

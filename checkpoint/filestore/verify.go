@@ -42,5 +42,7 @@ func (s *store) verifyEnd(ctx context.Context, v *store) error {
 		return err
 	}
 	v.checked = false
-	return errors.Join(v.advance(true), unlock())
+	err = v.advance(true)
+	v.compare()
+	return errors.Join(err, unlock())
 }
