@@ -7,7 +7,7 @@ N               ?= 200
 FUZZTIME        ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race integration nested guests guests-check cross vet lint bench crash fuzz soak generate cover
+.PHONY: help build test race integration nested guests guests-check cross vet lint bench crash crowd fuzz soak generate cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ test: ## the root module's tests: what README promises
 race: ## the tests of everything that runs concurrently, under the race detector
 	$(GO) test -race ./abi/... ./guest/... ./checkpoint/... ./host/... ./internal/...
 
-integration: vet lint race nested guests-check cross fuzz crash ## everything that go test ./... does not cover
+integration: vet lint race nested guests-check cross fuzz crash crowd ## everything that go test ./... does not cover
 
 nested: ## test the modules that go test ./... stops at (internal/lint/modules.txt)
 	scripts/nested.sh
@@ -50,10 +50,14 @@ bench: ## benchmarks, each beside a yardstick of the same run
 crash: ## kill -9 a running host N times at random moments; each time resume and check (N=200)
 	DASHHOST_CRASH_KILLS=$(N) $(GO) test -count=1 -timeout 60m -run '^TestCrashLoop$$' -v ./host
 
+crowd: ## one process with 1,000 long threads, another that starts, continues and lists: each under 200 ms
+	DASHHOST_CROWD=1000 $(GO) test -count=1 -timeout 20m -run '^TestSecondProcessIsNotHeldUp$$' -v ./host
+
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
-soak: ## the long forms: 10,000 kills, 10 minutes of each fuzz target
+soak: ## the long forms: every bit of a store, 10,000 kills, 10 minutes of each fuzz target
+	DASHHOST_SOAK=1 $(GO) test -count=1 -timeout 4h ./checkpoint/...
 	$(MAKE) crash N=10000
 	$(MAKE) fuzz FUZZTIME=10m
 

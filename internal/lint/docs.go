@@ -44,13 +44,13 @@ func PackageComments(t *Tree) []Fault {
 }
 
 // Exported wants a comment on every exported name of every package but commands: what it is, in which unit,
-// safe for whom. A comment on a group of constants or variables covers the group, and the comment of an
+// safe for whom. Generated files are left out. A comment on a group of constants or variables covers the group, and the comment of an
 // exported type covers the constants that enumerate it.
 func Exported(t *Tree) []Fault {
 	var faults []Fault
 	for _, dir := range slices.Sorted(maps.Keys(t.Packages)) {
 		for _, f := range t.Packages[dir].Files {
-			if f.Test || f.Syntax.Name.Name == "main" {
+			if f.Test || f.Syntax.Name.Name == "main" || f.Generated {
 				continue
 			}
 			for _, id := range undocumented(f.Syntax) {
@@ -142,6 +142,9 @@ func Shape(t *Tree) []Fault {
 	var faults []Fault
 	for _, dir := range slices.Sorted(maps.Keys(t.Packages)) {
 		for _, f := range t.Packages[dir].Files {
+			if f.Generated {
+				continue
+			}
 			for _, decl := range f.Syntax.Decls {
 				d, ok := decl.(*ast.FuncDecl)
 				if ok && d.Recv == nil && d.Name.Name == "init" {

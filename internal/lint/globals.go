@@ -19,7 +19,7 @@ func Globals(t *Tree) []Fault {
 		p := t.Packages[dir]
 		vars := packageVars(p)
 		for _, f := range p.Files {
-			if f.Test {
+			if f.Test || f.Generated {
 				continue
 			}
 			ast.Inspect(f.Syntax, func(n ast.Node) bool {

@@ -42,9 +42,10 @@ func (f Fault) String() string {
 
 // GoFile is one parsed Go file.
 type GoFile struct {
-	Path   string
-	Test   bool // _test.go, or a file that no supported platform builds (go:build ignore)
-	Syntax *ast.File
+	Path      string
+	Test      bool // _test.go, or a file that no supported platform builds (go:build ignore)
+	Generated bool // its first lines say so: rules on how code is written do not apply
+	Syntax    *ast.File
 }
 
 // Package is the Go files of one folder.
@@ -138,9 +139,10 @@ func (t *Tree) addGoFile(name string) error {
 		t.Packages[dir] = p
 	}
 	p.Files = append(p.Files, &GoFile{
-		Path:   name,
-		Test:   strings.HasSuffix(name, "_test.go") || neverBuilt(file),
-		Syntax: file,
+		Path:      name,
+		Test:      strings.HasSuffix(name, "_test.go") || neverBuilt(file),
+		Generated: ast.IsGenerated(file),
+		Syntax:    file,
 	})
 	return nil
 }
