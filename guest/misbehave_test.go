@@ -16,7 +16,7 @@ import (
 
 func TestEndings(t *testing.T) {
 	const deadline = 100 * time.Millisecond
-	limits := Limits{Deadline: deadline, Memory: 20*PageSize + 1000, Output: 2048, LogBytes: 2500}
+	limits := Limits{Memory: 20*PageSize + 1000, Output: 2048, LogBytes: 2500}
 	isTrap := func(reason string) func(error) bool {
 		return func(err error) bool {
 			var trap *TrapError
@@ -41,43 +41,52 @@ func TestEndings(t *testing.T) {
 	}
 	fine := func(err error) bool { return err == nil }
 	cases := []struct {
-		name   string
-		input  []byte
-		status abi.Status // checked when the error is nil
-		err    func(error) bool
+		name    string
+		input   []byte
+		status  abi.Status // checked when the error is nil
+		err     func(error) bool
+		endless bool // only a short deadline ends it
 	}{
-		{"done", []byte{0, 0}, abi.Done, fine},
-		{"failed", []byte{0, 1}, abi.Failed, fine},
-		{"interrupted without a question", []byte{0, 2}, 0, isViolation},
-		{"reserved status", []byte{0, 3}, 0, isViolation},
-		{"negative status", []byte{0, 0xff}, 0, isViolation},
-		{"loop", []byte{1}, 0, isLimit("deadline", deadline.Microseconds())},
+		{"done", []byte{0, 0}, abi.Done, fine, false},
+		{"failed", []byte{0, 1}, abi.Failed, fine, false},
+		{"interrupted without a question", []byte{0, 2}, 0, isViolation, false},
+		{"reserved status", []byte{0, 3}, 0, isViolation, false},
+		{"negative status", []byte{0, 0xff}, 0, isViolation, false},
+		{"loop", []byte{1}, 0, isLimit("deadline", deadline.Microseconds()), true},
 		{"recursion", []byte{2}, 0, func(err error) bool {
 			return isLimit("stack", engineStack)(err) || isLimit("deadline", deadline.Microseconds())(err)
-		}},
-		{"unreachable", []byte{3}, 0, isTrap("unreachable")},
-		{"load outside memory", []byte{4}, 0, isTrap("out of bounds memory access")},
-		{"divide by zero", []byte{5}, 0, isTrap("integer divide by zero")},
-		{"exit 0", []byte{6, 0}, 0, isExit(0)},
-		{"exit 3", []byte{6, 3}, 0, isExit(3)},
-		{"storm of host calls", []byte{7}, 0, isLimit("deadline", deadline.Microseconds())},
-		{"empty table entry", []byte{8}, 0, isTrap("invalid table access")},
-		{"memory to the limit", []byte{9}, abi.Done, fine},
+		}, true},
+		{"unreachable", []byte{3}, 0, isTrap("unreachable"), false},
+		{"load outside memory", []byte{4}, 0, isTrap("out of bounds memory access"), false},
+		{"divide by zero", []byte{5}, 0, isTrap("integer divide by zero"), false},
+		{"exit 0", []byte{6, 0}, 0, isExit(0), false},
+		{"exit 3", []byte{6, 3}, 0, isExit(3), false},
+		{"storm of host calls", []byte{7}, 0, isLimit("deadline", deadline.Microseconds()), true},
+		{"empty table entry", []byte{8}, 0, isTrap("invalid table access"), false},
+		{"memory to the limit", []byte{9}, abi.Done, fine, false},
 		{"memory to the limit, then trap", []byte{10}, 0, func(err error) bool {
 			var trap *TrapError
 			return errors.As(err, &trap) && strings.Contains(trap.Hint, "raise limits.memory")
-		}},
-		{"output at the limit", []byte{11, 2}, abi.Done, fine},
-		{"output over the limit", []byte{11, 3}, 0, isLimit("output", 2048)},
-		{"log over the limit", []byte{12, 4}, abi.Done, fine},
-		{"question, then interrupted", []byte{13, 2}, abi.Interrupted, fine},
-		{"question, then done", []byte{13, 0}, 0, isViolation},
-		{"question, then failed", []byte{13, 1}, abi.Failed, fine},
+		}, false},
+		{"output at the limit", []byte{11, 2}, abi.Done, fine, false},
+		{"output over the limit", []byte{11, 3}, 0, isLimit("output", 2048), false},
+		{"log over the limit", []byte{12, 4}, abi.Done, fine, false},
+		{"question, then interrupted", []byte{13, 2}, abi.Interrupted, fine, false},
+		{"question, then done", []byte{13, 0}, 0, isViolation, false},
+		{"question, then failed", []byte{13, 1}, abi.Failed, fine, false},
 	}
 	engines(t, func(t *testing.T, o *Options) {
-		p := poolOf(t, o, "misbehave", PoolConfig{Max: 1, Policy: PolicyReuse, Limits: limits})
+		m := load(t, openRuntime(t, o), wasmFile(t, "misbehave"), "misbehave")
+		patient := newPool(t, m, PoolConfig{Max: 1, Policy: PolicyReuse, Limits: limits})
+		limits := limits
+		limits.Deadline = deadline
+		hasty := newPool(t, m, PoolConfig{Max: 1, Policy: PolicyReuse, Limits: limits})
 		for _, c := range cases {
 			t.Run(c.name, func(t *testing.T) {
+				p := patient
+				if c.endless {
+					p = hasty
+				}
 				before := p.Stats()
 				h := &recorder{input: c.input, quiet: c.input[0] == 7, answerErr: abi.Errorf(abi.Pending, "no answer yet")}
 				res, err := p.Call(t.Context(), h, len(c.input))
