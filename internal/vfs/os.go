@@ -2,7 +2,9 @@ package vfs
 
 import (
 	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // OS is the file system of the operating system.
@@ -48,7 +50,24 @@ func (OS) Rename(oldname, newname string) error { return os.Rename(oldname, newn
 func (OS) Remove(name string) error { return os.Remove(name) }
 
 // MkdirAll implements FS.
-func (OS) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }
+func (o OS) MkdirAll(dir string) error {
+	err := os.Mkdir(dir, 0o700)
+	parent := filepath.Dir(dir)
+	switch {
+	case err == nil:
+		return o.SyncDir(parent)
+	case errors.Is(err, fs.ErrNotExist) && parent != dir:
+		if err := o.MkdirAll(parent); err != nil {
+			return err
+		}
+		return o.MkdirAll(dir)
+	case errors.Is(err, fs.ErrExist):
+		if i, e := os.Stat(dir); e != nil || i.IsDir() {
+			return e
+		}
+	}
+	return err
+}
 
 // ReadDir implements FS.
 func (OS) ReadDir(dir string) ([]string, error) {

@@ -19,7 +19,7 @@ type FS interface {
 	// Rename replaces newname, in one step.
 	Rename(oldname, newname string) error
 	Remove(name string) error
-	// MkdirAll makes a directory and its parents; one that is there is fine.
+	// MkdirAll makes a directory and its parents, durably; one that is there is fine.
 	MkdirAll(dir string) error
 	// ReadDir returns the names in a directory, sorted.
 	ReadDir(dir string) ([]string, error)
