@@ -61,12 +61,11 @@ func (a *arena[T]) take(n int) []T {
 	return a.free[k : k+n : k+n]
 }
 
-// Decode reads and checks a module. It refuses, with an *Error, whatever is not a module of WebAssembly 2.0 with
-// extended constant expressions, or is over a bound. The types of operands inside bodies are the one thing that it
-// leaves to the validator of the engine.
+// Decode reads and checks a module. It refuses, with an *Error, whatever is not a valid module of WebAssembly 2.0 with
+// extended constant expressions, or is over a bound.
 //
 // The Module has views of b, which must not be changed while it is in use. Memory used is proportional to len(b),
-// with a small factor, whatever b claims. nil options are the defaults.
+// with a small factor, whatever b claims. nil options are the defaults. Several goroutines may decode at once.
 func Decode(b []byte, o *Options) (*Module, error) {
 	if o == nil {
 		o = &Options{}

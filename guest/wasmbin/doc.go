@@ -34,11 +34,11 @@
 //
 // # What a Module keeps
 //
-// Decode checks everything but the types of operands in bodies: form, order and sizes of sections; every index of
-// every index space, against the counts of the input; labels and how blocks nest; constant expressions with their
-// types; limits, alignment, lanes; the declaration of functions for ref.func; the data count; names. It is what
-// makes rewriting safe: something that is added to a module cannot give a meaning to an index that had none.
-// The engine's own validator then checks the operands in what Encode wrote.
+// Decode checks all that the specification asks of a valid module: form, order and sizes of sections; every index of
+// every index space, against the counts of the input; labels and how blocks nest; the types of operands; constant
+// expressions with their types; limits, alignment, lanes; the declaration of functions for ref.func; the data count;
+// names. That is what makes rewriting safe: something that is added to a module cannot give a meaning to an index
+// that had none. And the engine's validator, which runs on what Encode wrote, is a second wall and not the only one.
 //
 // Numbers that are longer than they need be are shortened on the way in, so the bytes of bodies and constant
 // expressions in a Module are those that Encode writes.
@@ -46,4 +46,9 @@
 // # Bounds
 //
 // Bounds limits how much a module may have of each thing, and what each function may cost a compiler. All are static.
+//
+// # Reading bodies
+//
+// InstrReader walks over a body, and Instr.Append writes an instruction again, with other indices or labels. OpInfo is
+// a row of the opcode table: name, operands, form of the immediates, feature.
 package wasmbin
