@@ -193,6 +193,11 @@ func (s *store) prepare() error {
 		}
 		s.cur.seg.size = size
 	}
+	if g := s.cur.seg; g != nil && !g.named && s.cur.off == firstFrame {
+		if err := s.name(g); err != nil {
+			return err
+		}
+	}
 	s.clean = true
 	if err := s.heal(); err != nil {
 		s.fail(err)

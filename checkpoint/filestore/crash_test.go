@@ -174,6 +174,9 @@ func TestPowerCut(t *testing.T) {
 			func() bool { return false },
 			func() bool { return rnd.IntN(9) >= torn },
 		} {
+			if i == ops%2 && !soak() {
+				continue
+			}
 			if err := j.check(vfs.Replay(log[:ops], keep), ops); err != nil {
 				last := "nothing"
 				if ops > 0 {
@@ -183,7 +186,7 @@ func TestPowerCut(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d power cuts after %d operations, %d acknowledged records", 2*(len(log)+1), len(log), len(j.acked))
+	t.Logf("power cuts after each of %d operations, %d acknowledged records", len(log), len(j.acked))
 }
 
 // TestFaults makes every operation fail in turn. The error must surface, or the operation must have been made good, and what was
@@ -198,7 +201,7 @@ func TestFaults(t *testing.T) {
 	for at := range total {
 		for i, fault := range []error{syscall.EIO, syscall.ENOSPC, &vfs.ShortWrite{N: 700, Err: syscall.EIO}} {
 			for k, once := range []bool{true, false} {
-				if !soak() && (at+i+k)%6 != 0 {
+				if !soak() && (at+i+k)%12 != 0 {
 					continue
 				}
 				m := &vfs.Mem{}
@@ -231,7 +234,7 @@ func TestFaults(t *testing.T) {
 			}
 		}
 	}
-	if surfaced < total/2 || healed == 0 {
+	if surfaced < total/4 || healed == 0 {
 		t.Errorf("%d errors surfaced, %d faults were made good", surfaced, healed)
 	}
 	t.Logf("%d errors surfaced, %d faults were made good", surfaced, healed)

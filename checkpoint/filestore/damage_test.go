@@ -118,7 +118,7 @@ func look(t *testing.T, m *vfs.Mem, states map[string][]string) outcome {
 // TestLesson18_EveryBitCounts flips single bits of every file: each is found, typed, and costs one thread at most.
 func TestLesson18_EveryBitCounts(t *testing.T) {
 	files, states := small(t)
-	step := 29 // a prime, so that each bit of a byte has its turn
+	step := 53 // a prime, so that each bit of a byte has its turn
 	if soak() {
 		step = 1
 	}
@@ -162,7 +162,7 @@ func TestTruncated(t *testing.T) {
 	files, states := small(t)
 	whole := files["s/log/00000001"]
 	index := files["s/index"]
-	step := 7
+	step := 19
 	if soak() {
 		step = 1
 	}

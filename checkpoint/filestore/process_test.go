@@ -121,6 +121,7 @@ func saves(s *checkpoint.Store, thread string, n int) error {
 
 // TestLesson05_TwoProcesses: two processes x 1000 saves on one store, and on one thread: none lost, none interleaved.
 func TestLesson05_TwoProcesses(t *testing.T) {
+	t.Parallel()
 	const each = 1000
 	for _, thread := range []string{"*", "one"} {
 		dir := t.TempDir() + "/s"
@@ -229,6 +230,7 @@ func loop(s *checkpoint.Store) error {
 
 // TestKill kills a process in mid-append, again and again. What it said was acknowledged is there, and at most one more.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	rounds := 15
 	if soak() {
 		rounds = 1000
@@ -285,6 +287,7 @@ func TestKill(t *testing.T) {
 
 // TestLockTimeout: a process that stopped while it holds the lock. Writers are told who; readers do not notice.
 func TestLockTimeout(t *testing.T) {
+	t.Parallel()
 	ctx := context.Background()
 	dir := t.TempDir() + "/s"
 	claim(t, mustOpen(t, dir), "t")

@@ -42,6 +42,12 @@ func (s *store) replace(g *segment, from int64) error {
 	if err := walk(&at, from, nil); err != nil {
 		return err
 	}
+	// The mark comes first, and in the cache is enough: a process that appended to g after its end was replaced would lose that.
+	if !old.ended {
+		if err := s.mark(frame.FlagLast); err != nil {
+			return err
+		}
+	}
 	h := head{number: g.number + 1, seq: at.seq, before: at.before, replaces: place{g.number, from}}
 	var end int64
 	next, err := s.createSegment(h, func(n *segment) error {
@@ -64,12 +70,6 @@ func (s *store) replace(g *segment, from int64) error {
 	})
 	if err != nil {
 		return err
-	}
-	if !old.ended { // tells the other processes to look
-		s.cur = old
-		if err := s.mark(frame.FlagLast); err != nil {
-			return errors.Join(err, next.file.Close())
-		}
 	}
 	g.end = from
 	s.segments[next.number] = next

@@ -91,6 +91,9 @@ type segment struct {
 	file vfs.File
 	size int64 // of the file, as far as we know
 	end  int64 // frames from here on are replaced by the next segment's, 0 if they are not
+	// named says that its entry in the folder is durable. It is when the segment holds a frame; one without may have been left by a
+	// process that died, or had an error, between rename and sync.
+	named bool
 }
 
 func (g *segment) name() string { return segmentName(g.number) }
@@ -172,10 +175,19 @@ func (s *store) createSegment(h head, frames func(*segment) error) (*segment, er
 	if err != nil {
 		return nil, errors.Join(full(err), f.Close(), s.fs.Remove(temp))
 	}
-	if err := s.fs.SyncDir(s.path("log")); err != nil {
+	if err := s.name(g); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return g, nil
+}
+
+// name makes the entry of a segment durable.
+func (s *store) name(g *segment) error {
+	if err := s.fs.SyncDir(s.path("log")); err != nil {
+		return err
+	}
+	g.named = true
+	return nil
 }
 
 const (
