@@ -14,15 +14,15 @@ import (
 // TestCompilingShows: nothing for what is quick, then the modules that are being compiled, and nothing is left behind.
 func TestCompilingShows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var b bytes.Buffer
-		c := compiling{talk: &talk{w: &b, terminal: true}}
+		b := &watcher{}
+		c := compiling{talk: &talk{w: b, terminal: true}}
 		c.progress("quick", false)
 		c.progress("quick", true)
 		c.progress("a", false)
 		c.progress("b", false)
 		time.Sleep(slow / 2)
 		synctest.Wait()
-		if b.Len() > 0 {
+		if b.String() != "" {
 			t.Errorf("after half a moment: %q", b.String())
 		}
 		time.Sleep(slow)
@@ -79,5 +79,33 @@ func TestOneLine(t *testing.T) {
 	a := errors.New("thread: damaged: here")
 	if got := oneLine(errors.Join(a, errors.New("damaged"), errors.New("closed"))); got != "thread: damaged: here; closed" {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestLongStepShowsProgress: on a terminal a step that takes long shows how far it is, a few times a second, and its line takes the
+// place of that.
+func TestLongStepShowsProgress(t *testing.T) {
+	var b bytes.Buffer
+	s := steps{talk: &talk{w: &b, terminal: true}}
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s.event(&host.Event{Type: host.EventNodeEnd, Node: "split", Time: at})
+	s.event(&host.Event{Type: host.EventStep, Step: 1, Tasks: 30, Time: at})
+	b.Reset()
+	for i := range 30 {
+		s.event(&host.Event{Type: host.EventNodeEnd, Node: "net", Step: 2, Time: at.Add(time.Duration(i) * slow / 20)})
+	}
+	s.event(&host.Event{Type: host.EventStep, Step: 2, Time: at.Add(2 * slow)})
+	got := strings.Split(b.String(), "\r\x1b[K")
+	want := []string{"step 2    net x21, of 30", "step 2    net x25, of 30", "step 2    net x29, of 30"}
+	if len(got) != len(want)+1 {
+		t.Fatalf("%q", got)
+	}
+	for i, w := range want {
+		if got[i] != w {
+			t.Errorf("%q, want %q", got[i], w)
+		}
+	}
+	if !strings.HasPrefix(got[3], "step 2    net x30 ") {
+		t.Errorf("%q", got[3])
 	}
 }
