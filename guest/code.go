@@ -11,6 +11,8 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/dashhost/dashhost/guest/meter"
 )
 
 // codeKey names one compilation: a module's bytes, and the table limit if it is written into them.
@@ -21,7 +23,8 @@ type codeKey struct {
 
 // String is the name of the entry on disk.
 func (k codeKey) String() string {
-	return hex.EncodeToString(binary.LittleEndian.AppendUint32(k.digest[:], k.table))
+	b := binary.LittleEndian.AppendUint32(k.digest[:], k.table)
+	return hex.EncodeToString(binary.LittleEndian.AppendUint16(b, meter.Version))
 }
 
 // code is one compiled module, shared by all Modules and Pools with the same key and closed when the last

@@ -16,10 +16,9 @@ const (
 	closing        // the pool is closed and did not drain in time
 )
 
-// watch tells when guest code must stop, and is the only thing that knows how that is found out: one timer
-// and one channel per instance, which the runtime selects on in a goroutine of its own
-// (WithCloseOnContextDone) and checks at loop heads. A watch that has stopped its instance is never used
-// again, so the channel is closed at most once and a late timer cannot hit a later call.
+// watch tells when guest code must stop: a timer and the caller's context set its state, host functions and
+// refuel look at it. A watch that has stopped its instance is never used again, so the channel is closed at
+// most once and a late timer cannot hit a later call.
 //
 // It is the context.Context given to the runtime (with instance.Value): allocated once per instance.
 type watch struct {

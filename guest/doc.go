@@ -30,16 +30,16 @@
 // asked for. Limits on arguments of host functions are -too_large to the guest, and its memory cannot
 // grow over the limit. See [Limits] for all of them with their defaults.
 //
-// Guest code is stopped at loop heads and in host functions. Straight-line code and recursion end by
-// themselves: recursion at the latest when the stack is 50 to 100 MB deep, as a LimitError for "stack".
-// Nothing else bounds the work between two loop heads (a memory.fill of a gigabyte, for example) in this
-// version.
+// Guest code is stopped where it must ask for more to do: at function entries, at loop heads and in host
+// functions (package meter puts the asking into the code, see refuel.go). One memory.fill or memory.copy is
+// not divided: with memories of half a gigabyte it takes some tens of milliseconds.
 //
 // # Files
 //
 //	host.go      what a guest may ask        limits.go, errors.go  limits and typed errors
 //	runtime.go   Open, Close                 cache.go              compiled code on disk
 //	load.go      Load, Inspect               check.go, names.go    imports and exports against the ABI
+//	refuel.go    where guest code stops      meter/                the rewriting that makes it ask
 //	code.go      compile once                info.go               what can be said without running
 //	pool.go      policies, Call, Stats       queue.go              who waits for an instance
 //	instance.go  start phase and run phase

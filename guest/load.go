@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/dashhost/dashhost/abi"
+	"github.com/dashhost/dashhost/guest/meter"
 	"github.com/dashhost/dashhost/guest/wasmbin"
 )
 
@@ -61,11 +62,20 @@ func (r *Runtime) Load(ctx context.Context, wasm []byte, o *ModuleOptions) (*Mod
 		m.growing = wasmbin.Encode(decoded)
 		capTables(decoded, key.table)
 	}
-	m.code, err = r.compile(ctx, key, func() ([]byte, error) { return wasmbin.Encode(decoded), nil })
+	m.code, err = r.compile(ctx, key, func() ([]byte, error) { return metered(decoded) })
 	if err != nil {
 		return nil, m.compileError(err)
 	}
 	return m, nil
+}
+
+// metered gives the bytes that the runtime compiles: the module with checks of
+// the deadline in it.
+func metered(m *wasmbin.Module) ([]byte, error) {
+	if err := meter.Rewrite(m); err != nil {
+		return nil, err
+	}
+	return wasmbin.Encode(m), nil
 }
 
 // Inspect does everything that Load does, except compiling. It fails with a *LoadError.
@@ -165,7 +175,7 @@ func (m *Module) compiledFor(table uint32) (*code, error) {
 			return nil, err
 		}
 		capTables(decoded, table)
-		return wasmbin.Encode(decoded), nil
+		return metered(decoded)
 	})
 	if err != nil {
 		return nil, m.compileError(err)

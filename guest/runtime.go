@@ -58,12 +58,12 @@ func Open(ctx context.Context, o *Options) (*Runtime, error) {
 		cfg = wazero.NewRuntimeConfigInterpreter()
 	}
 	cache := openCache(o.CacheDir, log)
-	cfg = cfg.WithCoreFeatures(features).WithCloseOnContextDone(true).WithCompilationCache(cache.wz)
+	cfg = cfg.WithCoreFeatures(features).WithCompilationCache(cache.wz)
 	r := &Runtime{
 		wz: wazero.NewRuntimeWithConfig(ctx, cfg), cache: cache, log: log,
 		codes: make(map[codeKey]*code), pools: make(map[*Pool]struct{}),
 	}
-	if err := errors.Join(buildDash(ctx, r.wz), buildWASI(ctx, r.wz)); err != nil {
+	if err := errors.Join(buildDash(ctx, r.wz), buildWASI(ctx, r.wz), buildMeter(ctx, r.wz)); err != nil {
 		return nil, errors.Join(fmt.Errorf("host modules: %w", err), r.shut(ctx))
 	}
 	return r, nil

@@ -105,7 +105,7 @@ func TestNamesAreBounded(t *testing.T) {
 // TestFaultyNamesAreDropped: the specification gives custom sections no say in whether a module is valid.
 func TestFaultyNamesAreDropped(t *testing.T) {
 	for _, names := range []string{
-		"\x01\x05\x01\x09\x02ab",              // function 9 of 1
+		"\x01\x05\x01\x09\x02ab",              // function 9 of 2
 		"\x01\x05\x02\x00\x02ab",              // one name of two
 		"\x01\x09\x02\x00\x02ab\x00\x02cd",    // function 0 twice
 		"\x01\x05\x01\x00\x02\xff\xff",        // not UTF-8
@@ -113,7 +113,8 @@ func TestFaultyNamesAreDropped(t *testing.T) {
 		"\x01\x06\x01\x00\x02ab\x00",          // a byte too many
 		"\x01\x05\x01\x00\x02ab\x00\x02\x01a", // out of order
 	} {
-		m := mustDecode(t, wasm(noType, oneFunc, code("\x00\x0b"), sec(0, "\x04name", names)))
+		two := wasm(noType, "\x03\x03\x02\x00\x00", "\x0a\x07\x02\x02\x00\x0b\x02\x00\x0b", sec(0, "\x04name", names))
+		m := mustDecode(t, two)
 		if m.Names.Fault == nil || len(m.Names.Functions) != 0 || m.Names.Module != "" {
 			t.Errorf("names %q were kept: %+v", names, m.Names)
 		}
@@ -162,5 +163,13 @@ func TestBombs(t *testing.T) {
 				t.Errorf("refused with %v, the bound %s is wanted", err, c.bound)
 			}
 		})
+	}
+}
+
+// TestLoopsOneAfterTheOther do not nest, however many there are.
+func TestLoopsOneAfterTheOther(t *testing.T) {
+	m := mustDecode(t, wasm(noType, oneFunc, code("\x00"+strings.Repeat("\x03\x40\x0b", 500)+"\x0b")))
+	if c := m.Functions[0].Cost; c.LoopNesting != 1 || c.Blocks != 500 || c.Branches != 500 {
+		t.Errorf("cost %+v", c)
 	}
 }
