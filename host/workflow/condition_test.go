@@ -3,6 +3,7 @@ package workflow
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -83,5 +84,46 @@ func TestConditionEval(t *testing.T) {
 		case map[bool]string{true: "true", false: "false"}[got] != c.want:
 			t.Errorf("%s = %v, want %s", c.source, got, c.want)
 		}
+	}
+}
+
+// TestConcurrentUse is for the race detector: conditions and schemas are shared
+// by all runs of a graph.
+func TestConcurrentUse(t *testing.T) {
+	c, err := CompileCondition("files.exists(f, f.n == 9007199254740993)", conditionChannels())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := CompileSchema([]byte(`{"type":"array","items":{"required":["n"]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := []byte(`[{"n":1},{"n":9007199254740993}]`)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 50 {
+				if ok, err := c.Eval(func(string) []byte { return state }); !ok || err != nil {
+					t.Error(ok, err)
+				}
+				if err := s.Check(state); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestConditionErrors(t *testing.T) {
+	_, err := CompileCondition("nope == 1", conditionChannels())
+	var ce *ConditionError
+	if !errors.As(err, &ce) || ce.Source != "nope == 1" {
+		t.Errorf("err = %v", err)
+	}
+	g := mustParse(t, "version: 1\nchannels: {x: {}}\nnodes: {a: {native: f}}\nedges:\n  - {from: START, to: a}\n  - {from: a, when: [{if: x.y == 1, to: a}, {to: END}]}\n", nil)
+	_, err = g.Edges[1].When[0].If.Eval(func(string) []byte { return nil })
+	if !errors.As(err, &ce) || ce.Pos != (Pos{"w.yaml", 6, 27}) {
+		t.Errorf("err = %v at %v", err, ce.Pos)
 	}
 }

@@ -9,9 +9,6 @@ import (
 	"path/filepath"
 )
 
-// SupportedVersions are the values of `version` that this package reads.
-func SupportedVersions() []int { return []int{1} }
-
 // ErrTooLarge is what Options.ReadFile returns for a file of more than max
 // bytes.
 var ErrTooLarge = errors.New("file is too large")
