@@ -226,6 +226,7 @@ func TestStructure(t *testing.T) {
 		{"data count after code", wasm("\x0a\x01\x00", "\x0c\x01\x00")},
 		{"unknown section", wasm("\x0e\x00")},
 		{"bytes at a section's end", wasm("\x01\x05\x01\x60\x00\x00\x00")},
+		{"a section at a section's end", wasm("\x01\x07\x01\x60\x00\x00\x00\x01\x00")},
 		{"export twice", wasm(noType, oneFunc, "\x07\x09\x02\x01a\x00\x00\x01a\x00\x00", code("\x00\x0b"))},
 		{"export of nothing", wasm("\x07\x05\x01\x01a\x03\x00")},
 		{"start that does not exist", wasm("\x08\x01\x00")},

@@ -132,11 +132,7 @@ func (r *reader) blockType() BlockType {
 	if v >= 0 || r.err != nil {
 		return v
 	}
-	if r.pos-at > 1 {
-		r.malformed(at, "%d is not a block type", v)
-		return v
-	}
-	r.pos = at
+	r.pos = at // a negative number is the byte of a type, which no longer form can be
 	r.valueType()
 	return v
 }

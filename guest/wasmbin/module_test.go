@@ -165,6 +165,13 @@ func TestRelabel(t *testing.T) {
 		}
 	}
 	f.Body = wasmbin.AppendOp(body, wasmbin.OpEnd)
+	var labels []uint32
+	for it := wasmbin.NewInstrReader(f.Body); it.Next(&in); {
+		labels = slices.AppendSeq(labels, in.Labels())
+	}
+	if want := []uint32{0, 1, 1, 1}; !slices.Equal(labels, want) { // of br_table, within the body, and of br_if, out of it
+		t.Errorf("labels %v, want %v", labels, want)
+	}
 	again := mustDecode(t, wasmbin.Encode(m))
 	c := again.Functions[2].Cost
 	if c.Blocks != 4 || c.Nesting != 3 {
