@@ -97,7 +97,7 @@ func (s *Store) Thread(ctx context.Context, thread string) (*ThreadInfo, error) 
 	if err != nil {
 		return nil, err
 	}
-	return s.info(ctx, t)
+	return s.info(ctx, t, nil)
 }
 
 // thread is the driver's Thread without deleted ones.
@@ -119,10 +119,11 @@ func (s *Store) Threads(ctx context.Context, f *Filter) iter.Seq2[*ThreadInfo, e
 	}
 	df := driver.Filter{Prefix: f.Prefix, After: f.After, Limit: f.Limit, Attrs: f.Attrs}
 	return func(yield func(*ThreadInfo, error) bool) {
+		seen := map[string]lookedUp{}
 		for t, err := range s.d.Threads(ctx, df) {
 			var info *ThreadInfo
 			if err == nil {
-				info, err = s.info(ctx, t)
+				info, err = s.info(ctx, t, seen)
 			}
 			if !yield(info, err) || err != nil {
 				return
@@ -139,15 +140,23 @@ func (s *Store) Due(ctx context.Context, before int64, limit int) ([]*ThreadInfo
 		return nil, err
 	}
 	infos := make([]*ThreadInfo, len(ts))
+	seen := map[string]lookedUp{}
 	for i, t := range ts {
-		if infos[i], err = s.info(ctx, t); err != nil {
+		if infos[i], err = s.info(ctx, t, seen); err != nil {
 			return nil, err
 		}
 	}
 	return infos, nil
 }
 
-func (s *Store) info(ctx context.Context, t *driver.Thread) (*ThreadInfo, error) {
+// lookedUp is an owner that a listing has asked for: many threads have one owner.
+type lookedUp struct {
+	owner Owner
+	alive bool
+}
+
+// info is t for users. seen, which may be nil, remembers owners.
+func (s *Store) info(ctx context.Context, t *driver.Thread, seen map[string]lookedUp) (*ThreadInfo, error) {
 	i := &ThreadInfo{
 		Thread: t.Name, Epoch: t.Epoch, Claimed: t.Claimed, Holder: Owner{ID: t.Owner}, Created: t.Created, Updated: t.Updated,
 		Due: t.Due, Records: t.Records, Events: t.Events, Attrs: make(map[string]string, len(t.Attrs)), Head: make(map[string]string, len(t.Heads)),
@@ -161,11 +170,19 @@ func (s *Store) info(ctx context.Context, t *driver.Thread) (*ThreadInfo, error)
 	if t.Damage != nil {
 		i.Damage = damage(t.Name, t.Damage, "")
 	}
-	if t.Claimed {
-		var err error
-		if i.Holder, i.Alive, err = s.holder(ctx, t); err != nil {
-			return nil, err
-		}
+	if !t.Claimed {
+		return i, nil
+	}
+	if known, ok := seen[t.Owner]; ok {
+		i.Holder, i.Alive = known.owner, known.alive
+		return i, nil
+	}
+	var err error
+	if i.Holder, i.Alive, err = s.holder(ctx, t); err != nil {
+		return nil, err
+	}
+	if seen != nil && !s.mine(t) { // claims of this Store live one by one
+		seen[t.Owner] = lookedUp{i.Holder, i.Alive}
 	}
 	return i, nil
 }
@@ -186,6 +203,13 @@ func (s *Store) holder(ctx context.Context, t *driver.Thread) (Owner, bool, erro
 		o.ID = t.Owner
 	}
 	return o, alive, err
+}
+
+// mine says whether the last claim of t is of this Store.
+func (s *Store) mine(t *driver.Thread) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return t.Owner == s.owner.ID
 }
 
 // register makes this Store an owner, once.
