@@ -307,3 +307,35 @@ func TestLesson20_DamageStopsTheClaim(t *testing.T) {
 		}
 	}
 }
+
+// TestLostSector zeroes sectors of a closed store, as a disk that lost a write does. They look torn, but what follows promises that
+// they were durable: damage, with the index and without, and nothing is cut.
+func TestLostSector(t *testing.T) {
+	files, states := small(t)
+	whole := files["s/log/00000001"]
+	index := files["s/index"]
+	for at := firstFrame; at+segmentHead < len(whole); at += segmentHead {
+		b := append([]byte(nil), whole...)
+		clear(b[at : at+segmentHead])
+		files["s/log/00000001"] = b
+		for _, with := range []bool{true, false} {
+			delete(files, "s/index")
+			if with {
+				files["s/index"] = index
+			}
+			m := clone(files)
+			o := look(t, m, states)
+			if o.refused != nil || len(o.wrong) > 0 || len(o.reported) == 0 {
+				t.Errorf("sector at %d, index %v: refused %v, wrong %q, reported %v", at, with, o.refused, o.wrong, o.reported)
+			}
+			for th := range o.old {
+				if !o.hurt[th] {
+					t.Errorf("sector at %d, index %v: thread %q is old and not damaged", at, with, th)
+				}
+			}
+			if names, err := m.ReadDir("s/quarantine"); err == nil && len(names) > 0 {
+				t.Errorf("sector at %d, index %v: cut as torn", at, with)
+			}
+		}
+	}
+}
