@@ -45,5 +45,5 @@
 //	instance.go  start phase and run phase
 //	deadline.go  when a call must stop       outcome.go            how a call ended
 //	hostfunc.go  dash_v1: the common path    dash.go               dash_v1: one function each
-//	wasi*.go     the subset of WASI          memory.go             memory with a limit
+//	wasi*.go     the subset of WASI          memory*.go            linear memory, mapped if large
 package guest

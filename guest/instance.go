@@ -154,6 +154,7 @@ func (in *instance) retire() {
 		}
 	}
 	in.call = call{}
+	in.memory.release()
 }
 
 // instantiate makes an anonymous instance without start functions. A start section runs in it.

@@ -5,13 +5,18 @@ import "github.com/tetratelabs/wazero/experimental"
 // memory is the linear memory of one instance. It grows up to a limit of its own, whatever the module
 // declares, so that one compiled module serves pools with different limits.
 //
-// It is a plain Go slice, freed by the collector: a view that a Host kept by mistake is stale, but never
-// points to memory that was given back.
+// A small memory is a plain Go slice, freed by the collector. One that grows beyond mapFrom moves, once,
+// into a mapping with room for the whole limit: further growth copies nothing, pages that are never touched
+// cost nothing, and all of it goes back to the system when the instance is retired.
 type memory struct {
 	limit   uint64 // bytes, whole pages
 	buf     []byte
+	mapped  []byte // of which buf is the beginning, nil for a slice
 	refused uint64 // largest size that was asked for and refused
 }
+
+// mapFrom is the size from which a memory is worth a mapping, in bytes.
+const mapFrom = 4 << 20
 
 // Allocate implements experimental.MemoryAllocator. A module has one memory, an instance one allocator.
 func (m *memory) Allocate(_, _ uint64) experimental.LinearMemory { return m }
@@ -24,19 +29,41 @@ func (m *memory) Reallocate(size uint64) []byte {
 		return nil
 	}
 	if size > uint64(cap(m.buf)) {
-		room := size
-		if m.buf != nil { // growing once is a sign of more to come; the limit stays the limit
-			room = min(size+size/4, m.limit)
-		}
-		grown := make([]byte, size, room)
-		copy(grown, m.buf)
-		m.buf = grown
+		m.grow(size)
 	}
 	// What lies between the old length and the capacity was never handed out: it is still zero.
 	m.buf = m.buf[:size]
 	return m.buf
 }
 
+// grow moves the memory to where it has room for size.
+func (m *memory) grow(size uint64) {
+	var room []byte
+	if size > mapFrom {
+		if room = reserve(m.limit); room != nil {
+			m.mapped = room
+		}
+	}
+	if room == nil {
+		n := size
+		if m.buf != nil { // growing once is a sign of more to come; the limit stays the limit
+			n = min(size+size/4, m.limit)
+		}
+		room = make([]byte, n)
+	}
+	copy(room, m.buf)
+	m.buf = room[:len(m.buf)]
+}
+
 // Free implements experimental.LinearMemory. The runtime may call it while guest code still runs, so it
-// gives nothing back.
+// gives nothing back; release does.
 func (m *memory) Free() {}
+
+// release gives a mapping back. Nothing may look at the memory afterwards: it is called when no guest code
+// runs any more, and no view of the memory outlives a host function.
+func (m *memory) release() {
+	if m.mapped != nil {
+		unreserve(m.mapped)
+		m.buf, m.mapped = nil, nil
+	}
+}
