@@ -339,3 +339,46 @@ func TestLostSector(t *testing.T) {
 		}
 	}
 }
+
+// TestCorruptTail flips bits of the last acknowledged frame of a store whose process was killed: nothing promises it yet, but no
+// sector of it is missing. It is damage, never cut as torn.
+func TestCorruptTail(t *testing.T) {
+	ctx := context.Background()
+	m := &vfs.Mem{}
+	s := openMem(t, m, newMemLocks(m), Options{})
+	claim(t, s, "t")
+	c, err := s.Append(ctx, "t", driver.Expect{Epoch: 1}, []*driver.Record{{Kind: driver.KindStep, ID: "1", Time: 1, Size: 700, Body: []byte(strings.Repeat("x", 700))}})
+	if err != nil || c.Wait(ctx) != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{}
+	for _, n := range []string{"s/store", "s/log/00000001"} {
+		files[n], _ = m.Data(n)
+	}
+	b := files["s/log/00000001"]
+	first := strings.LastIndex(string(b), "\xd5dhf")
+	if first <= firstFrame {
+		t.Fatalf("the last frame begins at %d", first)
+	}
+	for bit := 8 * first; bit < 8*int(s.cur.off); bit += 5 {
+		b[bit/8] ^= 1 << (bit % 8)
+		m := clone(files)
+		b[bit/8] ^= 1 << (bit % 8)
+		d := openMem(t, m, newMemLocks(m), Options{})
+		claim(t, d, "new") // goes on behind the damage
+		th, err := d.Thread(ctx, "t")
+		if err != nil || th.Damage == nil {
+			t.Errorf("byte %d bit %d: %+v, %v", bit/8, bit%8, th, err)
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		again := openMem(t, m, newMemLocks(m), Options{ReadOnly: true})
+		if th, err := again.Thread(ctx, "t"); err != nil || th.Damage == nil {
+			t.Errorf("byte %d bit %d, opened again: %+v, %v", bit/8, bit%8, th, err)
+		}
+		if th, err := again.Thread(ctx, "new"); err != nil || th.Damage != nil {
+			t.Errorf("byte %d bit %d: the new thread: %+v, %v", bit/8, bit%8, th, err)
+		}
+	}
+}
