@@ -33,12 +33,21 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"golang.org/x/term"
 )
 
+// softMemory is how much memory of its own the process takes before the garbage collector works harder to stay below it, in
+// bytes. Large inputs pass through several forms that are dead as soon as the next one is made. GOMEMLIMIT overrides it;
+// guest memories are limited by the manifest and not part of it.
+const softMemory = 448 << 20
+
 func main() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softMemory)
+	}
 	// A reader of stderr that goes away must not kill a run: writes then return EPIPE instead.
 	signal.Ignore(syscall.SIGPIPE)
 	os.Exit(run(context.Background(), &environ{
