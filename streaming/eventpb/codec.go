@@ -179,20 +179,39 @@ func (c *Codec) open(dst, frame []byte) ([]byte, error) {
 		}
 		return b, nil
 	case FrameZstd:
-		payload, err := c.dec.DecodeAll(b, dst[:0])
-		if errors.Is(err, zstd.ErrWindowSizeExceeded) {
-			payload, err = c.wide.DecodeAll(b, make([]byte, 0, c.max))
-		}
-		switch {
-		case errors.Is(err, zstd.ErrDecoderSizeExceeded):
-			return nil, &TooLargeError{Max: c.max}
-		case err != nil:
-			return nil, fmt.Errorf("%w: zstd: %w", ErrBadFrame, err)
-		}
-		return payload, nil
+		return c.decompress(dst[:0], b)
 	}
 	return nil, fmt.Errorf("%w: the first byte is %02x, expected 00 (none) or 01 (zstd)", ErrUnknownCompression, frame[0])
 }
+
+func (c *Codec) decompress(dst, b []byte) ([]byte, error) {
+	out, err := c.dec.DecodeAll(b, dst)
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		out, err = c.wide.DecodeAll(b, make([]byte, 0, c.max))
+	}
+	switch {
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		return nil, &TooLargeError{Max: c.max}
+	case err != nil:
+		return nil, fmt.Errorf("%w: zstd: %w", ErrBadFrame, err)
+	}
+	return out, nil
+}
+
+// Compress returns b compressed as the state of a Checkpoint is, or nil if it has less than CompressAbove bytes or does not get
+// smaller.
+func (c *Codec) Compress(b []byte) []byte {
+	if len(b) < CompressAbove {
+		return nil
+	}
+	if small := c.enc.EncodeAll(b, nil); len(small) < len(b) {
+		return small
+	}
+	return nil
+}
+
+// Decompress is the inverse of Compress, for states of other producers too. Errors are ErrTooLarge and ErrBadFrame.
+func (c *Codec) Decompress(b []byte) ([]byte, error) { return c.decompress(nil, b) }
 
 // Decode returns the message in a frame. The result shares no memory with it.
 func (c *Codec) Decode(frame []byte) (*DashStreamMessage, error) {
