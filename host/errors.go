@@ -17,6 +17,11 @@ var (
 	ErrNotFound = errors.New("no such thread")  // Resume of a thread that the store does not have
 	ErrExists   = errors.New("thread exists")   // *ExistsError
 	ErrFinished = errors.New("thread finished") // *FinishedError
+
+	ErrPending    = errors.New("the question waits for its answer") // Task.Ask
+	ErrNoQuestion = engine.ErrNoQuestion                            // an answer to what was not asked
+	ErrAnswered   = engine.ErrAnswered                              // a second answer to one question
+	ErrAmbiguous  = engine.ErrAmbiguous                             // an answer without an id, and several open questions
 )
 
 var systemClock Clock = engine.SystemClock{}

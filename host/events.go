@@ -19,6 +19,8 @@ const (
 	EventNodeRetry = "node_retry" // an attempt failed, another follows
 	EventNodeError = "node_error" // the last attempt failed
 	EventStep      = "step"       // a superstep is recorded
+	EventInterrupt = "interrupt"  // a question is open
+	EventAnswer    = "answer"     // and was answered
 )
 
 // Event is something that happened in a run and is durable. Seq numbers a
@@ -36,6 +38,7 @@ type Event struct {
 	Duration   time.Duration // of the attempt; step: since the one before
 	Checkpoint string
 	Status     string
+	Question   string // id; interrupt and answer
 	Err        *Error
 }
 
@@ -45,7 +48,7 @@ func eventOf(e engine.Event, last *time.Time) (Event, bool) {
 	at := time.UnixMicro(e.Time)
 	out := Event{
 		Type: string(e.Type), Thread: e.Thread, Run: e.Run, Seq: e.Seq, Time: at, Step: e.Step, Node: e.Node, Path: e.Path,
-		Attempt: e.Attempt, Tasks: e.Tasks, Duration: e.Duration, Checkpoint: e.Checkpoint, Status: e.Status, Err: e.Err,
+		Attempt: e.Attempt, Tasks: e.Tasks, Duration: e.Duration, Checkpoint: e.Checkpoint, Status: e.Status, Question: e.Question, Err: e.Err,
 	}
 	if e.Type != engine.EventCheckpoint {
 		return out, true

@@ -132,6 +132,24 @@ func (t *Task) RouteSend(node string, item []byte) error {
 	return t.set.RouteSend([]byte(node), item)
 }
 
+// Ask puts a question, as JSON, to whoever watches over the run, and returns
+// the answer, as JSON. Until there is one it returns ErrPending, which the node
+// should return: the task runs again, from its beginning, when the answer is
+// there, and must ask the same questions in the same order. What the node did
+// through the Task before is told to it again; other effects it repeats.
+func (t *Task) Ask(question []byte) (answer []byte, err error) {
+	if err := t.set.Enter(abi.FnInterrupt, abi.PhaseRun); err != nil {
+		return nil, err
+	}
+	if _, err := t.set.Interrupt(question); err != nil {
+		if abi.ErrnoOf(err) == abi.Pending {
+			return nil, ErrPending
+		}
+		return nil, err
+	}
+	return t.set.Answer()
+}
+
 // Now is the time: real with the clock grant, else the time recorded with the
 // step, moving on by a microsecond with each reading, so that a repeated
 // attempt sees the same.
@@ -193,6 +211,10 @@ func (n *nativeNode) Run(ctx context.Context, et *engine.Task) (engine.Outcome, 
 	switch {
 	case o.Limit != nil:
 		return engine.Outcome{}, &Error{Code: o.Limit.Limit, Message: o.Limit.Error()}
+	case o.Diverged != "":
+		return engine.Outcome{}, &Error{Code: codeDiverged, Message: o.Diverged, Final: true}
+	case o.Ask != nil && (err == nil || errors.Is(err, ErrPending)):
+		return outcome(o), nil
 	case err == nil:
 		return outcome(o), nil
 	}

@@ -71,11 +71,19 @@ type vertex struct {
 func (v *vertex) open(t *engine.Task, deadline time.Duration) *capability.Set {
 	return capability.New(&capability.Config{
 		Node: v.node, Task: capability.TaskID(t.ID), Input: t.Input, Routes: v.routes, StepTime: t.Time,
-		Deadline: time.Now().Add(deadline), Logger: v.host.log,
+		Deadline: time.Now().Add(deadline), Logger: v.host.log, Asked: asked(t), Calls: t.Calls,
 		Meta: capability.Meta{
 			Workflow: v.graph.Name, Thread: t.Thread, Run: t.Branch, Attempt: t.Attempt, Superstep: uint64(t.Step), Deadline: deadline,
 		},
 	})
+}
+
+func asked(t *engine.Task) []capability.Asked {
+	var out []capability.Asked
+	for _, a := range t.Asked {
+		out = append(out, capability.Asked(a))
+	}
+	return out
 }
 
 func (v *vertex) deadline() time.Duration {
@@ -87,6 +95,9 @@ func (v *vertex) deadline() time.Duration {
 
 // outcome is what an attempt left behind, in the engine's terms.
 func outcome(o *capability.Outcome) engine.Outcome {
+	if o.Ask != nil {
+		return engine.Outcome{Ask: &engine.Ask{Question: o.Ask.Question, Calls: o.Ask.Calls}}
+	}
 	out := engine.Outcome{Output: o.Output}
 	for _, to := range o.Routes {
 		out.Sends = append(out.Sends, engine.Send{Node: to})
@@ -118,12 +129,13 @@ func (n *wasmNode) call(ctx context.Context, t *engine.Task) (guest.Result, engi
 		return res, engine.Outcome{}, &Error{Code: o.Limit.Limit, Message: o.Limit.Error()}
 	case err != nil:
 		return res, engine.Outcome{}, n.guestError(err)
+	case o.Diverged != "":
+		return res, engine.Outcome{}, &Error{Code: codeDiverged, Message: o.Diverged, Final: true}
 	case res.Status == abi.Failed:
+		o.Ask = nil
 		return res, outcome(o), failure(o.Failure)
-	case res.Status == abi.Interrupted:
-		return res, engine.Outcome{}, &Error{Code: codeViolation, Message: "dash_run returned interrupted, and no question is open"}
 	}
-	return res, outcome(o), nil
+	return res, outcome(o), nil // package guest has checked that 2 goes with a question, and 0 without
 }
 
 // Codes of what may go wrong with a guest. A limit's code is its name.
@@ -133,6 +145,7 @@ const (
 	codeExited      = "exited"
 	codeViolation   = "violation"
 	codeStartFailed = "start_failed"
+	codeDiverged    = "diverged" // the node does not repeat what it did before a question
 )
 
 // failure is what a guest said with fail before it returned 1.

@@ -38,16 +38,17 @@ type Run struct {
 type Result struct {
 	Thread     string
 	Run        string // ULID
-	Status     string // done, failed, stopped; with Skipped that of the thread
+	Status     string // done, failed, stopped, waiting, cancelled; with Skipped that of the thread
 	Output     []byte // as the manifest binds it; nil if nothing was written. A failed run may have one
 	OutputText bool   // Output is text, else JSON
 	Checkpoint string // id of the newest checkpoint
 	Steps      int    // supersteps that this run took
 	Tasks      int    // tasks that it finished
 	Duration   time.Duration
-	Replaced   int    // invalid UTF-8 sequences of a text input, replaced by U+FFFD
-	Skipped    bool   // the thread existed, nothing was run
-	Err        *Error // why it failed
+	Replaced   int        // invalid UTF-8 sequences of a text input, replaced by U+FFFD
+	Skipped    bool       // the thread existed, nothing was run
+	Questions  []Question // open ones, with status waiting
+	Err        *Error     // why it failed
 }
 
 // Thread is the thread's name.
@@ -114,6 +115,7 @@ func (r *Run) result(res *engine.Result) *Result {
 		Thread: r.thread, Run: res.Branch, Status: res.Status, Checkpoint: res.Checkpoint, Steps: res.Steps, Tasks: res.Tasks,
 		Duration: time.Since(r.began), Replaced: r.replaced, Err: res.Err,
 	}
+	out.Questions = questionsOf(res.Questions)
 	out.Output, out.OutputText = bindOutput(r.graph, r.engine.State, r.engine.Channels())
 	return out
 }

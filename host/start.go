@@ -143,8 +143,11 @@ type ResumeOptions struct {
 	Nodes           Nodes                          // for native nodes of a graph from the store
 	Progress        func(module string, done bool) // as in LoadOptions
 	AcceptLoss      bool                           // go on from the newest valid record of a damaged thread
-	TakeOver        bool                           // go on although a live process holds the thread
-	Automatic       bool                           // nobody asked: tasks whose attempts are used up get no new ones
+	// Answers to open questions, recorded before the run goes on. If one does not
+	// fit, none after it is recorded and the run does not go on.
+	Answers   []Answer
+	TakeOver  bool // go on although a live process holds the thread
+	Automatic bool // nobody asked: tasks whose attempts are used up get no new ones
 }
 
 // Resume goes on with a thread from its newest checkpoint: tasks that were
@@ -187,13 +190,13 @@ func (h *Host) Resume(ctx context.Context, thread string, o *ResumeOptions) (*Ru
 		return nil, err
 	}
 	r := h.newRun(g, claim, h.opts.Clock.Now(), !o.Automatic)
-	if err := r.takeUp(ctx, upgrade); err != nil {
+	if err := r.takeUp(ctx, upgrade, o.Answers); err != nil {
 		return nil, errors.Join(err, giveBack(ctx, claim))
 	}
 	return r, r.start(ctx)
 }
 
-func (r *Run) takeUp(ctx context.Context, upgrade bool) error {
+func (r *Run) takeUp(ctx context.Context, upgrade bool, answers []Answer) error {
 	if err := r.engine.Resume(ctx); err != nil {
 		if errors.Is(err, engine.ErrNothing) {
 			return &FinishedError{Thread: r.thread, Status: "without a checkpoint"}
@@ -201,7 +204,14 @@ func (r *Run) takeUp(ctx context.Context, upgrade bool) error {
 		return err
 	}
 	if upgrade {
-		return r.engine.Upgrade(ctx)
+		if err := r.engine.Upgrade(ctx); err != nil {
+			return err
+		}
+	}
+	for _, a := range answers {
+		if err := r.engine.Answer(ctx, a.ID, a.Value); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -9,14 +9,6 @@ func unsupported(fn abi.FuncID) error {
 	return abi.Errorf(abi.Unsupported, "%v: not in this version of the host", fn)
 }
 
-// Interrupt answers abi.Unsupported.
-func (s *Set) Interrupt(question []byte) (answerLen int, err error) {
-	return 0, unsupported(abi.FnInterrupt)
-}
-
-// Answer answers abi.Unsupported.
-func (s *Set) Answer() ([]byte, error) { return nil, unsupported(abi.FnAnswerRead) }
-
 // EventEmit answers abi.Unsupported.
 func (s *Set) EventEmit(typ, payload []byte) error { return unsupported(abi.FnEventEmit) }
 

@@ -32,6 +32,10 @@ type Config struct {
 	StepTime int64
 	// Deadline ends real sleeps. Zero: only their context does.
 	Deadline time.Time
+	// Asked are the questions of earlier attempts of the task that have been answered, in order, and Calls what
+	// the last of them ended with (Ask.Calls). Only for nodes that may ask.
+	Asked []Asked
+	Calls []byte
 	// Logger gets what the node logs. Nil: nothing is kept and log_enabled says no.
 	Logger hclog.Logger
 }

@@ -125,6 +125,9 @@ func (s *Set) refuse(fn abi.FuncID, phase abi.Phase) error {
 
 // room tells whether one more effect of a kind may happen. The caller holds mu.
 func (s *Set) room(e abi.Effect) error {
+	if s.out.Ask != nil && e != abi.EffectInterrupt {
+		return abi.Errorf(abi.Pending, "a question waits for its answer: no further effect, return 2 from %s", abi.ExportRun)
+	}
 	limit := s.cfg.Node.Limits.Effects
 	if limit == 0 {
 		limit = abi.DefaultEffects

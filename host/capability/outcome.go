@@ -21,6 +21,11 @@ type Outcome struct {
 	Sends []Send
 	// Failure is what the last accepted fail said, nil if there was none.
 	Failure *Failure
+	// Ask is the question that the attempt ended with, nil if there is none. Nothing else counts then.
+	Ask *Ask
+	// Diverged says how the node did not repeat what it did before a question, "" if it did. The attempt has
+	// failed then.
+	Diverged string
 	// Limit is set when the node broke a limit that ends the call: the attempt has failed whatever the
 	// node returned.
 	Limit *LimitError

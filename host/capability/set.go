@@ -36,6 +36,8 @@ type Set struct {
 	stream  *rand.ChaCha8
 	meta    []byte
 	environ []string
+	asked   int // answered questions that this attempt has asked again
+	tape    tape
 }
 
 // New opens the handle of one attempt.
@@ -45,6 +47,9 @@ func New(c *Config) *Set {
 		phase:   abi.PhaseRun,
 		allowed: granted(c.Node),
 		virtual: c.StepTime,
+	}
+	if s.taped() {
+		s.tape = newTape(c.Calls)
 	}
 	s.log.open(c.Logger, c.Node, "task", &s.cfg.Task)
 	return s

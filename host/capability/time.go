@@ -4,6 +4,7 @@ import (
 	"context"
 	crand "crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -18,15 +19,33 @@ func (s *Set) Now() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.realTime() {
-		now := time.Now()
-		if s.began.IsZero() {
-			s.began = now
-		}
-		return s.began.UnixMicro() + now.Sub(s.began).Microseconds()
+		return s.real()
 	}
 	now := s.virtual
 	s.advance(1)
 	return now
+}
+
+// real reads the real clock. The caller holds mu.
+func (s *Set) real() int64 {
+	var us int64
+	read := func() {
+		now := time.Now()
+		if s.began.IsZero() {
+			s.began = now
+		}
+		us = s.began.UnixMicro() + now.Sub(s.began).Microseconds()
+	}
+	if !s.taped() {
+		read()
+		return us
+	}
+	var b [8]byte
+	s.record(tapeClock, b[:], func() {
+		read()
+		binary.LittleEndian.PutUint64(b[:], uint64(us))
+	})
+	return int64(binary.LittleEndian.Uint64(b[:]))
 }
 
 func (s *Set) realTime() bool { return s.phase == abi.PhaseRun && s.cfg.Node.Grants.Clock }
@@ -53,6 +72,9 @@ func (s *Set) Sleep(ctx context.Context, us int64) error {
 	if s.closed.Load() {
 		return ErrClosed
 	}
+	if s.toldAgain() {
+		return nil // the sleep was slept before the question
+	}
 	if d := s.cfg.Deadline; !d.IsZero() {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, d)
@@ -66,6 +88,13 @@ func (s *Set) Sleep(ctx context.Context, us int64) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// toldAgain tells whether an attempt with an answer is still before its question.
+func (s *Set) toldAgain() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tape.replaying()
 }
 
 // Random fills b for the function random: in dash_run with bytes nobody can foresee, and abi.Denied
@@ -85,12 +114,17 @@ func (s *Set) Random(b []byte) error {
 // they are a stream that depends on the task only, and in the start phase on the module only: it repeats
 // and is no secret.
 func (s *Set) SeedRandom(b []byte) {
-	if s.phase == abi.PhaseRun && s.cfg.Node.Grants.Random {
-		crand.Read(b) // never fails: without a source the process ends
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.phase == abi.PhaseRun && s.cfg.Node.Grants.Random {
+		live := func() { crand.Read(b) } // never fails: without a source the process ends
+		if s.taped() {
+			s.record(tapeRandom, b, live)
+		} else {
+			live()
+		}
+		return
+	}
 	if s.stream == nil {
 		s.stream = rand.NewChaCha8(s.seed())
 	}

@@ -45,7 +45,7 @@ func newGrammar() *shape {
 		{name: "run", shape: runShape(), def: "{}", doc: "Budgets of one run."},
 		{name: "nodes", shape: tableShape("a node", n.node, nodeShape(n, limits)), need: true, doc: "The vertices, by name; their order is the order of tasks."},
 		{name: "edges", shape: &shape{form: formList, what: "edges", elem: edgeShape()}, need: true, doc: "What runs after what."},
-		{name: "interrupt", shape: &shape{form: formOneOrMany, what: "an interrupt or a list of them", elem: interruptShape()}, later: true, doc: "Where a run stops for an answer."},
+		{name: "interrupt", shape: &shape{form: formOneOrMany, what: "an interrupt or a list of them", elem: interruptShape()}, doc: "Where a run stops for an answer."},
 		{name: "secrets", shape: tableShape("a secret", n.word, secretShape(n)), later: true, doc: "Values that never reach state, events or records."},
 		{name: "store", shape: storeShape(n), def: "{}", doc: "Where checkpoints go."},
 		{name: "stream", shape: streamShape(n), def: "{}", doc: "Where events go."},
@@ -179,7 +179,7 @@ func nodeShape(n names, limits *shape) *shape {
 		{name: "policy", shape: wordShape([]word{{text: "fresh"}, {text: "reuse"}, {text: "reset", later: true}}), doc: "How instances are used again."},
 		{name: "reuse_max", shape: intShape(1, 1e9), doc: "Calls of one instance under policy reuse."},
 		{name: "defer", shape: boolShape(), def: "false", doc: "Run when nothing else is due."},
-		{name: "interrupts", shape: boolShape(), def: "false", later: true, doc: "The node may ask a question."},
+		{name: "interrupts", shape: boolShape(), def: "false", doc: "The node may ask a question."},
 		{name: "durable", shape: wordShape(words("calls")), later: true, doc: "Record the result of every outside call."},
 		{name: "cache", later: true, doc: "Keep the output for the same input.", shape: &shape{form: formObject, what: "an object {ttl}", fields: []field{
 			{name: "ttl", shape: durationShape(), doc: "How long."},
