@@ -130,10 +130,16 @@ func (m *StepMeta) events() []Event {
 		}
 	}
 	evs[at].Tasks = len(evs) - at - 1
-	if m.Status == StatusDone {
+	if m.ends() {
 		evs = append(evs, Event{Type: EventRunEnd, Run: m.Branch, Step: m.Step, Status: m.Status})
 	}
 	return evs
+}
+
+// ends reports a record with which a run is done: edits of a done thread do not
+// end it again.
+func (m *StepMeta) ends() bool {
+	return m.Status == StatusDone && (m.Source == SourceLoop || m.Source == SourceInput)
 }
 
 // count is len(m.events()) without making them.
@@ -142,7 +148,7 @@ func (m *StepMeta) count() uint32 {
 	if m.Source == SourceInput {
 		n++
 	}
-	if m.Status == StatusDone {
+	if m.ends() {
 		n++
 	}
 	for _, p := range m.Next {

@@ -32,6 +32,9 @@ const (
 	SourceInput   = "input"   // a new turn
 	SourceLoop    = "loop"    // a superstep
 	SourceUpgrade = "upgrade" // the thread goes on with another graph
+	SourceFork    = "fork"    // the thread goes on from an earlier checkpoint
+	SourceUpdate  = "update"  // somebody changed channels
+	SourceCancel  = "cancel"  // somebody ended the run; nothing is due any more
 )
 
 // StepMeta is the Meta of a step record, as JSON.

@@ -214,7 +214,7 @@ func (r *router) countEach() (empty []string, err *Error) {
 			keep = append(keep, d)
 			continue
 		}
-		n, err := r.eachCount(d.node)
+		n, err := eachCount(r.state, d.node)
 		if err != nil {
 			return nil, err
 		}
@@ -230,8 +230,9 @@ func (r *router) countEach() (empty []string, err *Error) {
 	return empty, nil
 }
 
-func (r *router) eachCount(n *workflow.Node) (int, *Error) {
-	elems, err := r.state.elements(n.Each.Over)
+// eachCount is how many tasks an each node has over the state as it is.
+func eachCount(s *state, n *workflow.Node) (int, *Error) {
+	elems, err := s.elements(n.Each.Over)
 	if err != nil {
 		out := fail(CodeReduce, "each over channel %s: %v", n.Each.Over, err)
 		out.Node = n.Name

@@ -42,6 +42,7 @@ type Run struct {
 	next   []due
 	past   map[TaskID]*pastTask // what the log knows of tasks of the step to come
 
+	emptied   []string        // each nodes of this step whose list has become empty
 	after     []int           // interrupts of the graph to look at before the next step
 	questions []*Question     // of the step to come, in the order of the log; mu guards it while tasks run
 	answered  []checkpoint.Op // what answers wrote, for the next step record
@@ -224,13 +225,16 @@ func (r *Run) Resume(ctx context.Context) error {
 // known to be wrong with the run itself.
 func (r *Run) Loop(ctx context.Context) (*Result, error) {
 	defer r.flusher.Wait()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r.flusher.Go(func() { r.watch(ctx, cancel) })
 	if w := r.graph.Run.WallTime; w > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadlineCause(ctx, r.began.Add(w), r.wallTime(w))
-		defer cancel()
+		var done context.CancelFunc
+		ctx, done = context.WithDeadlineCause(ctx, r.began.Add(w), r.wallTime(w))
+		defer done()
 	}
 	for len(r.next) > 0 {
-		if r.draining() || ctx.Err() != nil {
+		if r.draining() || ctx.Err() != nil || r.cfg.Claim.Cancelled() {
 			return r.stopped(ctx)
 		}
 		if most := r.graph.Run.MaxSteps; most > 0 && r.steps >= most {
@@ -271,12 +275,53 @@ func (r *Run) result(status string, e *Error) *Result {
 
 // stopped releases the claim of a run that can be resumed.
 func (r *Run) stopped(ctx context.Context) (*Result, error) {
+	if r.cfg.Claim.Cancelled() {
+		return r.cancelled(ctx)
+	}
 	var e *Error
 	if errors.As(context.Cause(ctx), &e) { // a budget of the run, not the caller
 		return r.failed(ctx, e)
 	}
 	return r.release(ctx, StatusStopped, nil)
 }
+
+// cancelled ends a run that somebody asked to end: nothing is due any more.
+func (r *Run) cancelled(ctx context.Context) (*Result, error) {
+	e := &Edit{Claim: r.cfg.Claim, Namespace: r.cfg.Namespace, Clock: r.cfg.Clock, note: r.note}
+	id, err := e.Cancel(context.WithoutCancel(ctx))
+	if err != nil {
+		return nil, err
+	}
+	r.head = id
+	r.flush()
+	return r.result(StatusCancelled, nil), nil
+}
+
+// watchEvery is how often a run that appends nothing looks whether somebody has
+// asked it to end, or taken the thread over.
+const watchEvery = time.Second
+
+// watch ends ctx when another process cancels the run or takes the thread.
+func (r *Run) watch(ctx context.Context, cancel context.CancelCauseFunc) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := r.cfg.Claim.Refresh(ctx)
+		switch {
+		case errors.Is(err, checkpoint.ErrFenced):
+			cancel(err)
+		case err == nil && r.cfg.Claim.Cancelled():
+			cancel(errCancelled)
+		}
+	}
+}
+
+var errCancelled = errors.New("somebody asked for the run to end")
 
 func (r *Run) failed(ctx context.Context, e *Error) (*Result, error) {
 	return r.release(ctx, StatusFailed, e)

@@ -72,7 +72,7 @@ func (r *Run) recordEnds(ctx context.Context, tasks []*taskRun) {
 
 func (r *Run) finishStep(ctx context.Context, tasks []*taskRun) (*Result, error) {
 	meta := &StepMeta{Branch: r.branch, Step: r.step + 1, Source: SourceLoop, Graph: r.digest}
-	plan := stepPlan{carried: deferred(r.next)}
+	plan := stepPlan{carried: deferred(r.next), ended: r.emptied}
 	var verdict *Error
 	for _, t := range tasks {
 		name := t.task.Node.Name
@@ -176,7 +176,7 @@ func (r *Run) commitStep(ctx context.Context, meta *StepMeta, plan stepPlan, ver
 		meta.Status = StatusDone
 	}
 	rec.Meta, rec.Events = mustJSON(meta), meta.count()
-	rec.Attrs = r.stepAttrs(meta)
+	rec.Attrs = stepAttrs(r.graph.Name, meta)
 	return nil, r.append(ctx, rec, meta, rt.next, verdict)
 }
 
@@ -251,11 +251,17 @@ func (r *Run) checkSize() *Error {
 	return e
 }
 
-func (r *Run) stepAttrs(m *StepMeta) []checkpoint.Attr {
-	return []checkpoint.Attr{
-		{Name: AttrStatus, Value: m.Status}, {Name: AttrGraph, Value: clip(r.graph.Name)}, {Name: AttrDigest, Value: r.digest},
-		{Name: AttrStep, Value: strconv.Itoa(m.Step)}, {Name: AttrSource, Value: m.Source}, {Name: AttrNext, Value: strconv.Itoa(len(m.Next))},
+// stepAttrs are what a thread can be listed by after a step. A graph "" leaves
+// the name as it is.
+func stepAttrs(graph string, m *StepMeta) []checkpoint.Attr {
+	attrs := []checkpoint.Attr{
+		{Name: AttrStatus, Value: m.Status}, {Name: AttrDigest, Value: m.Graph}, {Name: AttrStep, Value: strconv.Itoa(m.Step)},
+		{Name: AttrSource, Value: m.Source}, {Name: AttrNext, Value: strconv.Itoa(len(m.Next))},
 	}
+	if graph != "" {
+		attrs = append(attrs, checkpoint.Attr{Name: AttrGraph, Value: clip(graph)})
+	}
+	return attrs
 }
 
 // clip keeps a name within the size of an attribute.

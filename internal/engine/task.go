@@ -57,11 +57,19 @@ func eachPath(i int) string { return strconv.Itoa(i) }
 // that are not due yet are left out.
 func (r *Run) expand() ([]*taskRun, *Error) {
 	count := 0
-	for _, d := range r.next {
-		switch {
+	r.emptied = nil
+	for i := range r.next {
+		switch d := &r.next[i]; {
 		case d.Defer:
 		case d.Each != nil:
-			count += *d.Each
+			n, bad := eachCount(r.state, d.node) // an answer may have changed the list since it was counted
+			if bad != nil {
+				return nil, bad
+			}
+			if d.Each = &n; n == 0 {
+				r.emptied = append(r.emptied, d.Node)
+			}
+			count += n
 		default:
 			count++
 		}

@@ -27,7 +27,7 @@ func (r *Run) Upgrade(ctx context.Context) error {
 	m.Source, m.Graph, m.Status, m.Done, m.Errors = SourceUpgrade, r.digest, StatusRunning, nil, nil
 	step := &checkpoint.Record{
 		Kind: checkpoint.KindStep, Namespace: r.cfg.Namespace, Parent: snap.Head.ID, Parts: snap.Head.Parts,
-		Meta: mustJSON(m), Events: m.count(), Attrs: r.stepAttrs(m),
+		Meta: mustJSON(m), Events: m.count(), Attrs: stepAttrs(r.graph.Name, m),
 	}
 	recs := []*checkpoint.Record{step}
 	for _, old := range snap.Tail {
