@@ -215,6 +215,9 @@ func (a *app) explainProject(f *fault, err error) {
 	case errors.As(err, &upgrade):
 		f.Exit = exitUsage
 		f.hint("go on as it was started: %s", a.command("resume", "--pinned", upgrade.Thread))
+	case errors.Is(err, host.ErrNoQuestion), errors.Is(err, host.ErrAnswered), errors.Is(err, host.ErrAmbiguous):
+		f.Exit = exitUsage
+		f.hint("the open questions, and how to answer them: %s", a.command("thread show", "", a.scene.thread))
 	case errors.As(err, &exists):
 		a.hintExists(f, exists)
 	case errors.As(err, &ended):
@@ -246,6 +249,8 @@ func (a *app) hintExists(f *fault, e *host.ExistsError) {
 	switch e.Status {
 	case statusRunning:
 		f.hint("wait for it: %s", a.command("thread show", "", e.Thread))
+	case statusWaiting:
+		f.hint("what it waits for, and how to go on: %s", a.command("thread show", "", e.Thread))
 	case statusDone, statusCancelled:
 		f.hint("leave --if-exists out for a new turn on it, or use another name")
 	default:

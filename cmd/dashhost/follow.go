@@ -22,6 +22,7 @@ type runReport struct {
 	Duration   int64           `json:"duration_us"`
 	Replaced   int             `json:"replaced,omitempty"` // invalid UTF-8 sequences of the input
 	Skipped    bool            `json:"skipped,omitempty"`  // --if-exists skip, and it did
+	Questions  []host.Question `json:"questions,omitempty"`
 	Error      *host.Error     `json:"error,omitempty"`
 	Store      string          `json:"store"`
 	Next       string          `json:"next,omitempty"` // command line
@@ -80,11 +81,14 @@ func (a *app) printResult(res *host.Result, code int) {
 	if code != exitDone && code != exitFailed {
 		res.Output = nil // what a run that goes on later has so far is no output
 	}
-	next := a.nextCommand(res)
+	next := a.nextFor(res.Thread, res.Status, res.Questions)
+	if res.Status == statusDone {
+		next = a.nextLook(res.Thread)
+	}
 	if a.flags.json {
 		a.printJSON(&runReport{
 			Thread: res.Thread, Run: res.Run, Status: res.Status, Output: outputJSON(res), Checkpoint: res.Checkpoint, Steps: res.Steps,
-			Tasks: res.Tasks, Duration: res.Duration.Microseconds(), Replaced: res.Replaced, Skipped: res.Skipped, Error: res.Err,
+			Tasks: res.Tasks, Duration: res.Duration.Microseconds(), Replaced: res.Replaced, Skipped: res.Skipped, Questions: res.Questions, Error: res.Err,
 			Store: a.scene.store, Next: next, Exit: code,
 		})
 	} else {
@@ -135,6 +139,7 @@ func (a *app) tellResult(res *host.Result, next string) {
 	if res.Err != nil {
 		a.tellError(res.Err)
 	}
+	a.tellQuestions(res.Questions)
 	t.linef("kept      %s", a.keptText())
 	if next != "" {
 		t.linef("next      %s", next)
@@ -160,15 +165,4 @@ func (a *app) keptText() string {
 		return "nowhere: the store is " + a.scene.store
 	}
 	return storeName(a.scene.store)
-}
-
-// nextCommand is what a person would type next.
-func (a *app) nextCommand(res *host.Result) string {
-	if storeDir(a.scene.store) == "" {
-		return ""
-	}
-	if res.Status == statusFailed || res.Status == statusStopped {
-		return a.command("resume", "", res.Thread)
-	}
-	return a.command("thread show", "", res.Thread)
 }

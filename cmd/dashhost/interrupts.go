@@ -89,3 +89,26 @@ func (i *interrupts) drain(ctx context.Context) {
 	r := i.run
 	i.drains.Go(func() { _ = r.Drain(ctx) })
 }
+
+// untilSignal returns a context that the first signal ends: for commands that only look, and for which being interrupted is an
+// end like any other.
+func (a *app) untilSignal(parent context.Context) (ctx context.Context, done func()) {
+	ctx, cancel := context.WithCancel(parent)
+	c := make(chan os.Signal, 1)
+	stop := a.Notify(c)
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		select {
+		case <-c:
+			cancel()
+		case <-quit:
+		}
+	}()
+	return ctx, func() {
+		stop()
+		close(quit)
+		<-ended
+		cancel()
+	}
+}

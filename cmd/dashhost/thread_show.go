@@ -20,7 +20,8 @@ type threadView struct {
 	Bytes      int64             `json:"state_bytes"`
 	Channels   []string          `json:"channels"`
 	Next       []host.NextTask   `json:"next"`
-	Done       []host.TaskEnd    `json:"done_of_next"` // tasks of the next step that are done already
+	Done       []host.TaskEnd    `json:"done_of_next"`        // tasks of the next step that are done already
+	Questions  []host.Question   `json:"questions,omitempty"` // that wait for an answer
 	Error      *host.Error       `json:"error,omitempty"`
 	Holder     *checkpoint.Owner `json:"holder,omitempty"`
 	Damage     string            `json:"damage,omitempty"`
@@ -39,7 +40,7 @@ func (a *app) threadShowCommand() *cobra.Command {
 				if v == nil {
 					return err
 				}
-				v.Command = a.threadCommandFor(v)
+				v.Command = a.nextFor(v.Thread, v.Status, v.Questions)
 				if a.flags.json {
 					a.printJSON(v)
 				} else {
@@ -82,6 +83,10 @@ func viewOf(ctx context.Context, s *checkpoint.Store, info *checkpoint.ThreadInf
 	v.Checkpoint, v.Branch, v.Next = head.ID, step.Branch, step.Next
 	tail, err := host.DescribeTail(ctx, s, head)
 	v.Done, v.Error = tail.Done, tail.Err
+	if v.Status == statusWaiting {
+		open, errOpen := host.Questions(ctx, s, info.Thread)
+		v.Questions, err = open, firstOf(err, errOpen)
+	}
 	// Reading it all is what finds damage that the index does not know of.
 	if again, errInfo := s.Thread(ctx, info.Thread); errInfo == nil && again.Damage != nil {
 		fault = v.damaged(again.Damage)
@@ -101,19 +106,6 @@ func firstOf(errs ...error) error {
 		}
 	}
 	return nil
-}
-
-// threadCommandFor is what a person would type next.
-func (a *app) threadCommandFor(v *threadView) string {
-	switch v.Status {
-	case statusRunning:
-		return ""
-	case statusDamaged:
-		return a.command("resume", "--accept-loss", v.Thread)
-	case statusDone, statusCancelled:
-		return a.command("thread state", "", v.Thread)
-	}
-	return a.command("resume", "", v.Thread)
 }
 
 func (a *app) printThread(v *threadView) {
@@ -138,6 +130,10 @@ func (a *app) printThread(v *threadView) {
 	}
 	if len(v.Done) > 0 {
 		add("done of it", endsText(v.Done))
+	}
+	for i := range v.Questions {
+		q := &v.Questions[i]
+		add("question", q.ID+"  "+questionText(q))
 	}
 	if v.Error != nil {
 		add("error", v.Error.Error())

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dashhost/dashhost/checkpoint"
+	"github.com/dashhost/dashhost/host"
+)
+
+// eventTypes are those that a store's log gives, in the order in which help names them.
+var eventTypes = []string{
+	host.EventRunStart, host.EventRunEnd, host.EventRunError, host.EventRunStop, host.EventNodeStart, host.EventNodeEnd,
+	host.EventNodeRetry, host.EventNodeError, host.EventStep, host.EventInterrupt, host.EventAnswer,
+}
+
+// eventFlags are those of events.
+type eventFlags struct {
+	thread string
+	from   uint64
+	nodes  []string
+	types  []string
+	follow bool
+}
+
+func (a *app) eventsCommand() *cobra.Command {
+	var f eventFlags
+	c := &cobra.Command{
+		Use:   "events [THREAD]",
+		Short: "Print what happened in threads, and with --follow what happens",
+		Long: `Print the lifecycle events of all threads, or of one, in the order in which they were recorded: starts and ends of runs
+and nodes, steps, questions and answers. They are read from the store's log, so they are there for every run, also for one that
+another process has in hand; an event is told once it can no longer be lost. The events of a thread are numbered from 1 without
+gaps, and keep their numbers.
+
+With --follow it goes on until it is interrupted.`,
+		Example: `  dashhost events pr-42
+  dashhost events pr-42 --from 17 --json
+  dashhost events --follow --type run_end,run_error,interrupt`,
+		Args:              args("[THREAD]"),
+		ValidArgsFunction: a.completeThread,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := f.check(args, c.Flags().Changed("thread")); err != nil {
+				return err
+			}
+			return a.events(c.Context(), &f)
+		},
+	}
+	fl := c.Flags()
+	fl.BoolVarP(&f.follow, "follow", "f", false, "go on with what happens from now on")
+	fl.Uint64Var(&f.from, "from", 0, "leave out the events of a thread before its event number `N`")
+	fl.StringVarP(&f.thread, "thread", "t", "", "the same as THREAD")
+	fl.StringSliceVar(&f.nodes, "node", nil, "only events of the node called `NAME`, or one of several with commas")
+	fl.StringSliceVar(&f.types, "type", nil, "only events of `TYPE`, or one of several with commas: "+strings.Join(eventTypes, ", "))
+	_ = c.RegisterFlagCompletionFunc("type", cobra.FixedCompletions(eventTypes, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("thread", func(c *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+		return a.completeThread(c, nil, word)
+	})
+	return c
+}
+
+func (f *eventFlags) check(args []string, named bool) error {
+	switch {
+	case len(args) > 0 && named && args[0] != f.thread:
+		return &usageError{Text: "two threads: " + args[0] + " and --thread " + f.thread, Hints: []string{"name one"}}
+	case len(args) > 0:
+		f.thread, named = args[0], true
+	}
+	if named && f.thread == "" {
+		return &usageError{Text: "thread: the name is empty", Hints: []string{"dashhost thread list"}}
+	}
+	for _, t := range f.types {
+		if !slices.Contains(eventTypes, t) {
+			return &usageError{Text: fmt.Sprintf("--type %s: not one of %s", t, strings.Join(eventTypes, ", "))}
+		}
+	}
+	return nil
+}
+
+// wants says whether the flags let an event through.
+func (f *eventFlags) wants(e *host.Event) bool {
+	return e.Seq >= f.from && (len(f.nodes) == 0 || slices.Contains(f.nodes, e.Node)) && (len(f.types) == 0 || slices.Contains(f.types, e.Type))
+}
+
+func (a *app) events(parent context.Context, f *eventFlags) error {
+	ctx, done := a.untilSignal(parent)
+	defer done()
+	return a.withStore(ctx, false, func(s *checkpoint.Store) error {
+		if f.thread != "" {
+			info, err := findThread(ctx, s, f.thread)
+			if err != nil {
+				return err
+			}
+			f.thread, a.scene.thread = info.Thread, info.Thread
+		}
+		log := eventLog{store: s, thread: f.thread, seen: make(map[string]seen)}
+		told, err := a.printEvents(ctx, &log, f)
+		switch {
+		case f.follow && ctx.Err() != nil:
+			return nil
+		case f.follow:
+			return firstOf(err, a.followEvents(ctx, &log, f))
+		}
+		if told == 0 && err == nil {
+			a.talk.linef("no events match in %s", storeName(a.scene.store))
+		}
+		if f.thread != "" {
+			a.tellNext(ctx, s, f.thread)
+		}
+		return err
+	})
+}
+
+// printEvents prints what the log has and was not printed, as far as it can be read, and says how many events that was.
+// The error is the first that it met.
+func (a *app) printEvents(ctx context.Context, log *eventLog, f *eventFlags) (told int, err error) {
+	for e, bad := range log.next(ctx) {
+		if bad != nil {
+			err = firstOf(err, bad)
+			continue
+		}
+		if !f.wants(e) {
+			continue
+		}
+		told++
+		a.printEvent(e)
+		if a.stdout.err != nil {
+			break // nobody reads any more
+		}
+	}
+	return told, err
+}
+
+// tellNext names the command to type next for a thread.
+func (a *app) tellNext(ctx context.Context, s *checkpoint.Store, thread string) {
+	info, err := s.Thread(ctx, thread)
+	if err != nil {
+		return // what could be told was; reading it again is only for the hint
+	}
+	open, err := host.Questions(ctx, s, thread)
+	if next := a.nextFor(thread, host.ThreadStatus(info), open); err == nil && next != "" {
+		a.talk.linef("next      %s", next)
+	}
+}
