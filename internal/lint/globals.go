@@ -24,7 +24,7 @@ func Globals(t *Tree) []Fault {
 			}
 			ast.Inspect(f.Syntax, func(n ast.Node) bool {
 				for _, target := range targets(n) {
-					if id := rootIdent(target); id != nil && vars[id.Name] && global(f.Syntax, id) {
+					if id := rootIdent(target); id != nil && id.Name != "_" && vars[id.Name] && global(f.Syntax, id) {
 						faults = append(faults, Fault{f.Path, t.Fset.Position(id.Pos()).Line,
 							"changes the package variable " + id.Name + ": keep it in a value with an owner"})
 					}
