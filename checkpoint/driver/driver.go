@@ -24,7 +24,8 @@ type Driver interface {
 	// Without records it only compares, and the Commit waits for everything that was written before.
 	Append(ctx context.Context, thread string, e Expect, recs []*Record) (*Commit, error)
 	// Read yields records of the thread's present generation. They stay valid, and must not be changed.
-	// A record that cannot be read yields *Damage and the iteration goes on with the next one.
+	// A record that cannot be read yields *Damage and the iteration goes on with the next one. Damage that was accepted since has
+	// Accepted set; any other makes Thread report it from then on.
 	Read(ctx context.Context, thread string, q Query) iter.Seq2[*Record, error]
 	// Thread says what is known of one thread. ErrNotFound if it has never had a record.
 	// A deleted thread is returned with Deleted set: its epoch goes on.
@@ -111,7 +112,7 @@ type Thread struct {
 	Events   uint64 // number of the last event, over all generations
 	LastSeq  uint64
 	Cancel   uint64  // Seq of the newest Cancel record of this generation
-	Damage   *Damage // nil if sound
+	Damage   *Damage // nil if sound, or if all of it was accepted
 	Reserved bool    // not of a user: blobs, kv
 }
 

@@ -39,6 +39,8 @@ type Damage struct {
 	Reason string // what was expected and what is there
 	// Suspect is set when the damage may have hit any thread and this one has no record after it.
 	Suspect bool
+	// Accepted is set when the thread went on over it: a later record with FlagAcceptLoss says so.
+	Accepted bool
 }
 
 func (d *Damage) Error() string {

@@ -76,6 +76,7 @@ type Record struct {
 	Seq        uint64 // position in the log: greater is later, over all threads of the store
 	FirstEvent uint64 // number of the record's first event in its thread, from 1. Meaningful if Events > 0
 	Epoch      uint64 // of the thread when it was appended
+	Ordinal    uint32 // which record of the thread it is, over all generations, from 1, modulo 2^32: none is missing unnoticed
 }
 
 // Attr is a small named value that threads can be listed by.

@@ -252,6 +252,7 @@ func (w *writer) add(r *request) error {
 	if w.err != nil {
 		return w.err
 	}
+	s.found(r.thread)
 	done, err := s.table.Check(r.thread, r.expect, r.recs)
 	if err != nil {
 		return err
@@ -288,7 +289,7 @@ func (w *writer) put(r *request) {
 	s := w.s
 	s.table.Number(r.thread, r.recs, s.cur.seq)
 	h := &r.header
-	h.Seq, h.Event, h.Epoch = r.recs[0].Seq, r.recs[0].FirstEvent, r.recs[0].Epoch
+	h.Seq, h.Event, h.Epoch, h.Ordinal = r.recs[0].Seq, r.recs[0].FirstEvent, r.recs[0].Epoch, r.recs[0].Ordinal
 	h.Before, h.Promise = s.cur.before, s.promise()
 	g, off := s.cur.seg, s.cur.off
 	if len(w.buf) == 0 {

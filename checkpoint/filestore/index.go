@@ -123,7 +123,7 @@ func (s *store) compare() {
 		s.fault(d)
 		s.names[stream(name)] = name
 		s.table.Hurt(name, d, table.Ref{Seq: known.LastSeq, Segment: s.cur.seg.number, Offset: uint32(s.cur.off)})
-		s.table.Raise(name, known.Epoch, known.Events)
+		s.table.Raise(name, known.Epoch, known.Events, known.Count)
 	}
 	s.cur.seq = max(s.cur.seq, s.ahead.seq)
 	if end := (place{s.ahead.segment, s.ahead.off}); s.cur.place().pos() < end.pos() {

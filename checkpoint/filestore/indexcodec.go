@@ -20,7 +20,10 @@ import (
 //
 // with a thread as encodeThread writes it: integers as uvarint, strings with their length in front, places of records as
 // differences from the one before.
-const indexMagic = "dashidx\n"
+const (
+	indexMagic   = "dashidx\n"
+	indexVersion = 2
+)
 
 var errIndex = errors.New("index does not fit")
 
@@ -39,7 +42,7 @@ type index struct {
 func encodeIndex(s *store) []byte {
 	e := &encoder{}
 	e.b = append(e.b, indexMagic...)
-	e.int(version)
+	e.int(indexVersion)
 	e.b = append(e.b, s.id[:]...)
 	e.int(uint64(s.cur.seg.number))
 	e.b = append(e.b, s.cur.seg.id[:]...)
@@ -78,7 +81,7 @@ func (e *encoder) thread(t *table.Thread) {
 	e.int(flags)
 	e.string(t.Owner)
 	e.string(t.MinID)
-	for _, v := range []uint64{uint64(t.Due), uint64(t.Created), uint64(t.Updated), t.Events, t.LastSeq, t.Cancel} {
+	for _, v := range []uint64{uint64(t.Due), uint64(t.Created), uint64(t.Updated), t.Events, t.LastSeq, t.Cancel, uint64(t.Count), t.Accepted} {
 		e.int(v)
 	}
 	e.int(uint64(len(t.Heads)))
@@ -131,7 +134,7 @@ func decodeIndex(b []byte) (*index, error) {
 // parseIndex reads what stands between magic and checksum. It allocates no more than b could fill.
 func parseIndex(b []byte) (*index, error) {
 	d := &decoder{b: b}
-	if d.int() != version {
+	if d.int() != indexVersion {
 		return nil, errIndex
 	}
 	x := &index{table: table.New()}
@@ -206,7 +209,7 @@ func (d *decoder) thread() *table.Thread {
 	t.Claimed, t.Deleted = flags&1 != 0, flags&2 != 0
 	t.Owner, t.MinID = d.string(), d.string()
 	t.Due, t.Created, t.Updated = int64(d.int()), int64(d.int()), int64(d.int())
-	t.Events, t.LastSeq, t.Cancel = d.int(), d.int(), d.int()
+	t.Events, t.LastSeq, t.Cancel, t.Count, t.Accepted = d.int(), d.int(), d.int(), d.uint32(), d.int()
 	if n := d.count(5); n > 0 {
 		t.Heads = make(map[string]table.Head, n)
 		for ; n > 0; n-- {

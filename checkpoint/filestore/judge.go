@@ -230,15 +230,34 @@ func (s *store) hurt(id uint64, d *driver.Damage, h *frame.Header) {
 	d.Thread = name
 	s.fault(d)
 	if !ok {
-		s.lost[id] = d
+		l := s.lost[id]
+		if l == nil {
+			l = &nameless{}
+			s.lost[id] = l
+		}
+		l.damage = append(l.damage, d)
+		if h != nil {
+			l.epoch, l.events, l.count = h.Epoch, lastEvent(h), lastOrdinal(h)
+		}
 		return
 	}
 	ref := table.Ref{Seq: d.Seq, Segment: segmentNumber(d.File), Offset: uint32(d.Offset)}
 	s.table.Hurt(name, d, ref)
 	if h != nil {
-		s.table.Raise(name, h.Epoch, h.Event+uint64(h.Events)-1)
+		s.table.Raise(name, h.Epoch, lastEvent(h), lastOrdinal(h))
 	}
 }
+
+// nameless is what is known of a thread of which only damaged frames were seen: they tell the hash of its name.
+type nameless struct {
+	damage        []*driver.Damage // ascending
+	epoch, events uint64
+	count         uint32
+}
+
+func lastEvent(h *frame.Header) uint64 { return h.Event + uint64(h.Events) - 1 }
+
+func lastOrdinal(h *frame.Header) uint32 { return h.Ordinal + uint32(h.Count) - 1 }
 
 // gap records that frames are missing before a sound one at off.
 func (s *store) gap(g *segment, off int64, before frame.Neighbour, seq uint64, reason string) error {

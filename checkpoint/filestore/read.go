@@ -39,6 +39,7 @@ func (s *store) refs(ctx context.Context, thread string, q driver.Query) ([]tabl
 	if err := s.refresh(); err != nil {
 		return nil, err
 	}
+	s.found(thread)
 	th := s.table.Get(thread)
 	if th == nil {
 		return nil, driver.ErrNotFound
@@ -97,8 +98,8 @@ func (s *store) readColumns(ctx context.Context, thread string, ref table.Ref) (
 	own.Thread, own.Seq = thread, ref.Seq
 	s.mu.Lock()
 	s.fault(&own)
-	if th := s.table.Get(thread); th != nil && th.Damage == nil {
-		th.Damage = &own
+	if th := s.table.Get(thread); th != nil {
+		own.Accepted = th.Damaged(&own, ref.Seq)
 	}
 	s.mu.Unlock()
 	return nil, &own

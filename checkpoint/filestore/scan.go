@@ -183,7 +183,7 @@ func (c *columns) number(h *frame.Header) error {
 	}
 	event := h.Event
 	for i, r := range c.recs {
-		r.Seq, r.Epoch, r.FirstEvent = h.Seq+uint64(i), h.Epoch, event
+		r.Seq, r.Epoch, r.FirstEvent, r.Ordinal = h.Seq+uint64(i), h.Epoch, event, h.Ordinal+uint32(i)
 		event += uint64(r.Events)
 	}
 	if event != h.Event+uint64(h.Events) {
@@ -216,13 +216,29 @@ func (s *store) apply(c *columns, number uint32, off int64) {
 	if _, ok := s.names[id]; !ok {
 		s.names[id] = c.thread
 	}
-	if d := s.lost[id]; d != nil {
-		delete(s.lost, id)
-		s.table.Hurt(c.thread, d, table.Ref{Seq: d.Seq, Segment: segmentNumber(d.File), Offset: uint32(d.Offset)})
-	}
+	s.found(c.thread)
 	for i, r := range c.recs {
 		s.table.Apply(c.thread, r, table.Ref{Segment: number, Offset: uint32(off), Index: uint16(i)})
 	}
+	if d := s.table.Get(c.thread).Damage; d != nil && d.File == "" { // no other sign of it than that records are missing
+		d.File, d.Offset = segmentName(number), off
+		s.fault(d)
+	}
+}
+
+// found gives a thread the damage of records that told only the hash of its name.
+func (s *store) found(thread string) {
+	id := stream(thread)
+	l := s.lost[id]
+	if l == nil {
+		return
+	}
+	delete(s.lost, id)
+	s.names[id] = thread
+	for _, d := range l.damage {
+		s.table.Hurt(thread, d, table.Ref{Seq: d.Seq, Segment: segmentNumber(d.File), Offset: uint32(d.Offset)})
+	}
+	s.table.Raise(thread, l.epoch, l.events, l.count)
 }
 
 // follow goes on in the next segment, if there is one.

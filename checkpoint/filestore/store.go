@@ -53,9 +53,9 @@ type store struct {
 
 	mu       sync.Mutex
 	table    *table.Table
-	names    map[uint64]string         // stream to thread
-	lost     map[uint64]*driver.Damage // of streams whose thread no frame has named yet
-	faults   []*driver.Damage          // everything found, in order
+	names    map[uint64]string    // stream to thread
+	lost     map[uint64]*nameless // streams whose thread no sound frame has named yet
+	faults   []*driver.Damage     // everything found, in order
 	segments map[uint32]*segment
 	newest   uint32 // greatest number seen in the folder
 	cur      cursor
@@ -240,7 +240,7 @@ func (s *store) temp(name string) string {
 
 // load reads index and log from the start. s.mu is held.
 func (s *store) load() error {
-	s.table, s.names, s.lost = table.New(), map[uint64]string{}, map[uint64]*driver.Damage{}
+	s.table, s.names, s.lost = table.New(), map[uint64]string{}, map[uint64]*nameless{}
 	s.cur, s.checked, s.clean, s.ahead = cursor{}, false, false, nil
 	if s.segments == nil {
 		s.segments = map[uint32]*segment{}
@@ -308,6 +308,7 @@ func (s *store) Thread(ctx context.Context, thread string) (*driver.Thread, erro
 	if err := s.refresh(); err != nil {
 		return nil, err
 	}
+	s.found(thread)
 	th := s.table.Get(thread)
 	if th == nil {
 		return nil, driver.ErrNotFound

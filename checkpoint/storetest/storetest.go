@@ -77,7 +77,7 @@ func do(d driver.Driver, thread string, e driver.Expect, recs ...*driver.Record)
 	out := make([]*driver.Record, len(recs))
 	for i, g := range given {
 		c := *recs[i]
-		c.Seq, c.FirstEvent, c.Epoch = g.Seq, g.FirstEvent, g.Epoch
+		c.Seq, c.FirstEvent, c.Epoch, c.Ordinal = g.Seq, g.FirstEvent, g.Epoch, g.Ordinal
 		out[i] = &c
 		for j := range g.Body {
 			g.Body[j] ^= 0xff
@@ -130,6 +130,11 @@ func readsBack(t *testing.T, open Open) {
 		task := record(driver.KindTaskDone, "")
 		task.Body = nil
 		want = append(want, must(t, d, "t", driver.Expect{Epoch: 1}, step, task)...)
+	}
+	for i, r := range want {
+		if r.Ordinal != uint32(i)+1 {
+			t.Errorf("record %d of the thread has ordinal %d", i+1, r.Ordinal)
+		}
 	}
 	all := driver.Query{AllNamespaces: true}
 	diff(t, "records", collect(t, d, "t", all), want)
@@ -226,6 +231,7 @@ func twice(t *testing.T, open Open) {
 	e := driver.Expect{Epoch: 1, Heads: []driver.Head{{Namespace: ns}}}
 	first := must(t, d, "t", e, record(driver.KindStep, "a"))
 	second := must(t, d, "t", e, record(driver.KindStep, "a"))
+	first[0].Ordinal = 0 // is given to what is written
 	diff(t, "numbers of the second append", second, first)
 	if n := len(collect(t, d, "t", driver.Query{Namespace: ns, Kinds: driver.Kinds(driver.KindStep)})); n != 1 {
 		t.Errorf("%d steps, want 1", n)

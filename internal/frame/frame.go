@@ -19,7 +19,7 @@
 //	56  before     8   stream of the frame before this one
 //	64  before     8   its sequence
 //	72  before     4   its length
-//	76  zero       4
+//	76  ordinal    4   which of its stream's records the first one is, from 1, modulo 2^32; 0 for the log's own
 //	80  epoch      8   of the stream
 //	88  body sum   4   CRC32C of the body
 //	92  head sum   4   CRC32C of bytes 0-91, the segment's random id, and the frame's offset in 8 bytes; 0 is written as 1
@@ -79,6 +79,7 @@ type Header struct {
 	Promise uint64
 	Before  Neighbour
 	Epoch   uint64
+	Ordinal uint32
 	BodySum uint32
 }
 
@@ -130,7 +131,7 @@ func (h *Header) Put(b *[HeaderSize]byte, at Place) {
 	le.PutUint64(b[56:], h.Before.Stream)
 	le.PutUint64(b[64:], h.Before.Seq)
 	le.PutUint32(b[72:], h.Before.Length)
-	le.PutUint32(b[76:], 0)
+	le.PutUint32(b[76:], h.Ordinal)
 	le.PutUint64(b[80:], h.Epoch)
 	le.PutUint32(b[88:], h.BodySum)
 	le.PutUint32(b[92:], headSum(b[:92], at))
@@ -159,12 +160,12 @@ func Parse(b []byte, at Place) (Header, error) {
 		Key: le.Uint16(b[22:]), Stream: le.Uint64(b[24:]), Event: le.Uint64(b[32:]), Events: le.Uint32(b[40:]), Columns: le.Uint32(b[44:]),
 		Promise: le.Uint64(b[48:]),
 		Before:  Neighbour{le.Uint64(b[56:]), le.Uint64(b[64:]), le.Uint32(b[72:])},
-		Epoch:   le.Uint64(b[80:]), BodySum: le.Uint32(b[88:]),
+		Ordinal: le.Uint32(b[76:]), Epoch: le.Uint64(b[80:]), BodySum: le.Uint32(b[88:]),
 	}
 	if h.Version != Version {
 		return h, fmt.Errorf("%w: %d, this program reads %d", ErrVersion, h.Version, Version)
 	}
-	if h.Length > MaxBody || h.Columns > h.Length || le.Uint32(b[76:]) != 0 || h.Flags&^(FlagStuffed|FlagLast) != 0 {
+	if h.Length > MaxBody || h.Columns > h.Length || h.Flags&^(FlagStuffed|FlagLast) != 0 {
 		return h, ErrHeader
 	}
 	return h, nil

@@ -6,6 +6,7 @@
 package table
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -50,6 +51,8 @@ type Thread struct {
 	Events     uint64
 	LastSeq    uint64
 	Cancel     uint64
+	Count      uint32 // records of all generations, modulo 2^32
+	Accepted   uint64 // Seq of the newest record that accepts a loss: damage before it is no news
 	Damage     *driver.Damage
 	Refs       []Ref // of this generation, ascending; appended to, never changed in place
 }
@@ -151,11 +154,12 @@ func (th *Thread) ordered(recs []*driver.Record) error {
 // unknownEvents is what event numbers are rounded up to when records with numbers may be lost, so that none repeats.
 const unknownEvents = 1 << 32
 
-// Number gives recs, which passed Check, their Seq from seq on, FirstEvent and Epoch.
+// Number gives recs, which passed Check, their Seq from seq on, FirstEvent, Epoch and Ordinal.
 func (t *Table) Number(name string, recs []*driver.Record, seq uint64) {
 	var epoch, events uint64
+	var count uint32
 	if th := t.threads[name]; th != nil {
-		epoch, events = th.Epoch, th.Events
+		epoch, events, count = th.Epoch, th.Events, th.Count
 		if d := th.Damage; d != nil && (d.Seq == 0 || d.Seq > th.LastSeq) {
 			events = (events/unknownEvents + 1) * unknownEvents
 		}
@@ -164,7 +168,8 @@ func (t *Table) Number(name string, recs []*driver.Record, seq uint64) {
 		if r.Kind == driver.KindClaim || r.Kind == driver.KindTombstone {
 			epoch++
 		}
-		r.Seq, r.Epoch, r.FirstEvent = seq, epoch, events+1
+		count++
+		r.Seq, r.Epoch, r.FirstEvent, r.Ordinal = seq, epoch, events+1, count
 		events += uint64(r.Events)
 		seq++
 	}
@@ -181,11 +186,16 @@ func (t *Table) Apply(name string, r *driver.Record, at Ref) {
 }
 
 func (th *Thread) apply(r *driver.Record, at Ref) {
-	th.Epoch, th.LastSeq = r.Epoch, r.Seq
-	th.Events = r.FirstEvent - 1 + uint64(r.Events)
-	if r.Flags&driver.FlagAcceptLoss != 0 || th.Damage != nil && th.Damage.Suspect {
-		th.Damage = nil // a record after a suspect place shows that the thread was not cut there
+	switch {
+	case r.Flags&driver.FlagAcceptLoss != 0:
+		th.Damage, th.Accepted = nil, r.Seq
+	case r.Ordinal != th.Count+1:
+		th.miss(r)
+	case th.Damage != nil && th.Damage.Suspect:
+		th.Damage = nil // the next record after a suspect place: none of the thread is missing there
 	}
+	th.Epoch, th.LastSeq, th.Count = r.Epoch, r.Seq, r.Ordinal
+	th.Events = r.FirstEvent - 1 + uint64(r.Events)
 	if r.Kind == driver.KindTombstone {
 		th.end()
 		return
@@ -217,13 +227,32 @@ func (th *Thread) apply(r *driver.Record, at Ref) {
 	}
 }
 
+// miss records that records of the thread are missing in front of r. Where they were is known only if the place was suspect; the
+// owner of the Table fills in an empty File.
+func (th *Thread) miss(r *driver.Record) {
+	if th.Damage != nil && !th.Damage.Suspect {
+		return
+	}
+	d := driver.Damage{Thread: th.Name}
+	if th.Damage != nil {
+		d = *th.Damage
+		d.Suspect = false
+		d.Reason += "; "
+	}
+	d.Reason += fmt.Sprintf("%d records of the thread are missing before record %d", r.Ordinal-th.Count-1, r.Seq)
+	th.Damage = &d
+}
+
 // end is what a tombstone leaves: numbers go on, nothing else does.
 func (th *Thread) end() {
 	floor := th.MinID
 	for _, h := range th.Heads {
 		floor = max(floor, h.ID)
 	}
-	*th = Thread{Name: th.Name, Epoch: th.Epoch, Events: th.Events, LastSeq: th.LastSeq, MinID: floor, Deleted: true}
+	*th = Thread{
+		Name: th.Name, Epoch: th.Epoch, Events: th.Events, LastSeq: th.LastSeq, MinID: floor, Deleted: true,
+		Count: th.Count, Accepted: th.Accepted,
+	}
 }
 
 func (th *Thread) setAttr(a driver.Attr) {
@@ -255,19 +284,28 @@ func (t *Table) Hurt(name string, d *driver.Damage, at Ref) {
 		th = &Thread{Name: name}
 		t.Put(th)
 	}
-	own := *d
-	own.Thread = name
-	if th.Damage == nil || th.Damage.Suspect {
-		th.Damage = &own
-	}
+	th.Damaged(d, at.Seq)
 	at.Kind = 0
 	th.Refs = append(th.Refs, at)
 }
 
-// Raise lets a thread's epoch and events go on behind what a damaged record's header says.
-func (t *Table) Raise(name string, epoch, events uint64) {
+// Damaged records that the thread's record seq cannot be read, unless that was accepted, and says whether it was.
+func (th *Thread) Damaged(d *driver.Damage, seq uint64) (accepted bool) {
+	if seq != 0 && seq < th.Accepted {
+		return true
+	}
+	if th.Damage == nil || th.Damage.Suspect {
+		own := *d
+		own.Thread = th.Name
+		th.Damage = &own
+	}
+	return false
+}
+
+// Raise lets a thread's numbers go on behind those of damaged records: epoch, events and how many records there were.
+func (t *Table) Raise(name string, epoch, events uint64, count uint32) {
 	th := t.threads[name]
-	th.Epoch, th.Events = max(th.Epoch, epoch), max(th.Events, events)
+	th.Epoch, th.Events, th.Count = max(th.Epoch, epoch), max(th.Events, events), count
 }
 
 // Suspect marks all threads that are sound so far: records of any of them may be missing.
