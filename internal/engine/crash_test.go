@@ -164,7 +164,7 @@ func TestCrashAtEveryAppend(t *testing.T) {
 		}
 		checkCrashed(t, mem, w)
 		if deaths == 0 {
-			if first < 15 {
+			if first < 9 {
 				t.Fatalf("the run has only %d appends: the test kills nothing", first)
 			}
 			return

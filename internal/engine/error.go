@@ -67,6 +67,9 @@ func fail(code, format string, args ...any) *Error {
 func asError(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
+		if e == nil {
+			return fail(CodeInternal, "the node returned a nil *Error, which as an error is not nil")
+		}
 		own := *e
 		return &own
 	}

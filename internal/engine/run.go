@@ -48,10 +48,9 @@ type Run struct {
 	answered  []checkpoint.Op // what answers wrote, for the next step record
 	crashes   int             // owners that died during the step to come
 
-	mu       sync.Mutex // guards box, unsynced and syncing; never held during I/O
+	mu       sync.Mutex // guards box, bg and questions; never held during I/O
 	box      outbox
-	unsynced *pendingSync
-	syncing  bool       // a goroutine of flusher waits for appends
+	bg       background
 	emitting sync.Mutex // held while events leave; taken before mu
 	flusher  sync.WaitGroup
 
@@ -79,7 +78,9 @@ func New(cfg Config) *Run {
 	if cfg.Clock == nil {
 		cfg.Clock = SystemClock{}
 	}
-	return &Run{cfg: cfg, graph: cfg.Graph, digest: cfg.Graph.Digest(), began: cfg.Clock.Now(), drained: make(chan struct{})}
+	r := &Run{cfg: cfg, graph: cfg.Graph, digest: cfg.Graph.Digest(), began: cfg.Clock.Now(), drained: make(chan struct{})}
+	r.bg.idle = sync.NewCond(&r.mu)
+	return r
 }
 
 // Drain makes the run stop: attempts that run are finished and recorded, none

@@ -36,7 +36,7 @@ func (r *Run) superstep(ctx context.Context) (*Result, error) {
 		}
 	}
 	if !complete || fatal != nil || waiting {
-		r.recordEnds(ctx, tasks)
+		r.recordEnds(tasks)
 		switch {
 		case !complete:
 			return r.stopped(ctx)
@@ -62,11 +62,18 @@ func exhausted(tasks []*taskRun) *Error {
 
 // recordEnds writes down every result that has no record yet, because the step
 // will have none.
-func (r *Run) recordEnds(ctx context.Context, tasks []*taskRun) {
+func (r *Run) recordEnds(tasks []*taskRun) {
+	var left []*taskRun
 	for _, t := range tasks {
 		if t.finished && !t.recorded {
-			r.recordEnd(ctx, t)
+			t.recorded = true
+			left = append(left, t)
 		}
+	}
+	for len(left) > 0 {
+		batch := left[:min(len(left), maxEnds)]
+		left = left[len(batch):]
+		r.appendEnds(batch)
 	}
 }
 
@@ -104,7 +111,7 @@ func (r *Run) finishStep(ctx context.Context, tasks []*taskRun) (*Result, error)
 		return nil, err
 	}
 	if bad != nil {
-		r.recordEnds(ctx, tasks)
+		r.recordEnds(tasks)
 		return r.failed(ctx, bad)
 	}
 	r.steps++

@@ -235,6 +235,7 @@ func (r *Run) execute(ctx context.Context, tasks []*taskRun) {
 	}
 	x.work(ctx)
 	x.wg.Wait()
+	r.takeBack()
 }
 
 // execution is the running part of a superstep.
@@ -303,7 +304,7 @@ func (x *execution) attempt(ctx context.Context, t *taskRun) {
 	if e != nil {
 		e.Node, e.Path, e.Attempt, e.Duration = task.Node.Name, task.Path, task.Attempt, took
 		if wait, again := t.again(e); again {
-			x.run.recordFailure(ctx, t, e, false)
+			x.run.recordFailure(ctx, t, e)
 			x.wg.Go(func() { x.later(ctx, t, wait) })
 			return
 		}
@@ -313,7 +314,7 @@ func (x *execution) attempt(ctx context.Context, t *taskRun) {
 	}
 	t.err, t.output, t.writes, t.sends, t.finished = e, out.Output, writes, out.Sends, true
 	if x.left.Load() > 1 {
-		x.run.recordEnd(ctx, t) // its siblings still run
+		x.run.endSoon(t) // its siblings still run
 	}
 	x.ended()
 }
@@ -376,9 +377,23 @@ func runNode(ctx context.Context, n Node, t *Task) (out Outcome, err error) {
 	return n.Run(ctx, t)
 }
 
-// record appends the record of a task, which nobody waits for. If that fails,
-// so will the step's own append, which reports it.
-func (r *Run) record(ctx context.Context, rec *checkpoint.Record, m *TaskMeta) {
+// endRecord is the record of how a task ended.
+func (t *taskRun) endRecord(r *Run) (*checkpoint.Record, *TaskMeta) {
+	kind := checkpoint.KindTaskDone
+	if t.err != nil {
+		kind = checkpoint.KindTaskFailed
+	}
+	rec, m := t.newRecord(r, kind)
+	m.Error, m.Final = t.err, t.err != nil
+	rec.Meta = mustJSON(m)
+	return rec, m
+}
+
+// recordFailure writes down a failed attempt that another follows. Nobody waits
+// for it; if the append fails, so will the step's own, which reports it.
+func (r *Run) recordFailure(ctx context.Context, t *taskRun, e *Error) {
+	rec, m := t.newRecord(r, checkpoint.KindTaskFailed)
+	m.Error = e
 	rec.Meta = mustJSON(m)
 	commit, err := r.cfg.Claim.Append(context.WithoutCancel(ctx), rec)
 	if err != nil {
@@ -386,24 +401,6 @@ func (r *Run) record(ctx context.Context, rec *checkpoint.Record, m *TaskMeta) {
 	}
 	r.note(rec, m.events(rec.Kind))
 	r.syncSoon(commit, rec)
-}
-
-// recordEnd writes down how a task ended, so that it never runs again.
-func (r *Run) recordEnd(ctx context.Context, t *taskRun) {
-	t.recorded = true
-	if t.err != nil {
-		r.recordFailure(ctx, t, t.err, true)
-		return
-	}
-	rec, m := t.newRecord(r, checkpoint.KindTaskDone)
-	r.record(ctx, rec, m)
-}
-
-// recordFailure writes down a failed attempt.
-func (r *Run) recordFailure(ctx context.Context, t *taskRun, e *Error, final bool) {
-	rec, m := t.newRecord(r, checkpoint.KindTaskFailed)
-	m.Error, m.Final = e, final
-	r.record(ctx, rec, m)
 }
 
 // newRecord makes the record of a task, with its output and sends as parts.
