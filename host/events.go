@@ -122,32 +122,45 @@ func (f *feed) close() {
 	f.mu.Unlock()
 }
 
-// all is the iterator behind Run.Events.
+// all is the iterator behind Run.Events. The lock is not held while the loop
+// body runs, which may panic or end its goroutine.
 func (f *feed) all(yield func(Event) bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.reading = true
-	defer func() {
-		f.reading = false
-		f.change.Broadcast()
-	}()
+	var batch []Event
+	f.read(true, nil)
+	defer func() { f.read(false, batch) }()
 	for {
-		for len(f.events) == 0 && !f.closed {
-			f.change.Wait()
-		}
-		if len(f.events) == 0 {
+		if batch = f.next(); len(batch) == 0 {
 			return
 		}
-		batch := f.events
-		f.events = nil
-		f.change.Broadcast()
-		f.mu.Unlock()
-		for _, e := range batch {
+		for len(batch) > 0 {
+			e := batch[0]
+			batch = batch[1:]
 			if !yield(e) {
-				f.mu.Lock()
 				return
 			}
 		}
-		f.mu.Lock()
 	}
+}
+
+// read notes that somebody reads, or stops and leaves events for the next one.
+func (f *feed) read(reading bool, left []Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.reading = reading
+	f.events = append(left, f.events...)
+	f.change.Broadcast()
+}
+
+// next waits for events and takes all of them. There are none when the run has
+// ended.
+func (f *feed) next() []Event {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.events) == 0 && !f.closed {
+		f.change.Wait()
+	}
+	batch := f.events
+	f.events = nil
+	f.change.Broadcast()
+	return batch
 }

@@ -28,8 +28,10 @@ type Nodes map[string]Node
 // names is never nil: what it does not hold, a manifest must not use.
 func (n Nodes) names() []string {
 	out := []string{}
-	for name := range n {
-		out = append(out, name)
+	for name, f := range n {
+		if f != nil {
+			out = append(out, name)
+		}
 	}
 	return out
 }
@@ -45,7 +47,7 @@ func Func[In, Out any](f func(*Task, In) (Out, error)) Node {
 		}
 		out, err := f(t, in)
 		var e *Error
-		if err != nil && (!errors.As(err, &e) || !e.KeepOutput) {
+		if err != nil && (!errors.As(err, &e) || e == nil || !e.KeepOutput) {
 			return err
 		}
 		b, encodeErr := json.Marshal(out)
