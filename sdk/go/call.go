@@ -20,7 +20,10 @@ const (
 
 // Call is one running task: what the node may ask the host for. It is valid until
 // the node function returns and must not be used from several goroutines.
-type Call struct{ host Host }
+type Call struct {
+	host    Host
+	pending bool // a question waits for its answer
+}
 
 // NewCall returns a Call that asks h. Nodes get theirs from the SDK; tests may
 // want one to call a node function directly.

@@ -46,6 +46,10 @@
 // error has the code "failed" and leaves retrying to the node's policy. A panic
 // ends the instance: its text is in the log, the task fails with "exited".
 //
+// # People
+//
+// Call.Ask asks a question and ends the task; it runs again once somebody answered.
+//
 // # Tests
 //
 // Everything but the imports and exports builds natively, so a node is tested

@@ -37,6 +37,8 @@ func (guest) MetaRead(buf []byte) int32   { return call(metaRead, buf) }
 func (guest) OutputWrite(b []byte) int32  { return call(outputWrite, b) }
 func (guest) LastError(buf []byte) int32  { return call(lastError, buf) }
 func (guest) RouteTo(node []byte) int32   { return call(routeTo, node) }
+func (guest) Interrupt(b []byte) int32    { return call(interrupt, b) }
+func (guest) AnswerRead(buf []byte) int32 { return call(answerRead, buf) }
 func (guest) Random(buf []byte) int32     { return call(random, buf) }
 func (guest) LogEnabled(l Level) int32    { return logEnabled(int32(l)) }
 func (guest) ClockNow() int64             { return clockNow() }
@@ -83,6 +85,12 @@ func routeTo(ptr unsafe.Pointer, size uint32) int32
 
 //go:wasmimport dash_v1 route_send
 func routeSend(nodePtr unsafe.Pointer, nodeSize uint32, inputPtr unsafe.Pointer, inputSize uint32) int32
+
+//go:wasmimport dash_v1 interrupt
+func interrupt(ptr unsafe.Pointer, size uint32) int32
+
+//go:wasmimport dash_v1 answer_read
+func answerRead(buf unsafe.Pointer, size uint32) int32
 
 //go:wasmimport dash_v1 log
 func logCall(level int32, ptr unsafe.Pointer, size uint32)

@@ -14,6 +14,8 @@ type Host interface {
 	LastError(buf []byte) int32
 	RouteTo(node []byte) int32
 	RouteSend(node, input []byte) int32
+	Interrupt(question []byte) int32
+	AnswerRead(buf []byte) int32
 	Log(level Level, msg []byte)
 	LogEnabled(level Level) int32
 	ClockNow() int64

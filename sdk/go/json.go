@@ -53,6 +53,10 @@ func appendEscape(dst []byte, c byte) []byte {
 	switch c {
 	case '"', '\\':
 		return append(dst, '\\', c)
+	case '\b':
+		return append(dst, '\\', 'b')
+	case '\f':
+		return append(dst, '\\', 'f')
 	case '\n':
 		return append(dst, '\\', 'n')
 	case '\r':

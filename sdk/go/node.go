@@ -130,8 +130,9 @@ func noConfig(config []byte) error {
 
 // Status of dash_start and dash_run.
 const (
-	statusDone   = 0
-	statusFailed = 1
+	statusDone        = 0
+	statusFailed      = 1
+	statusInterrupted = 2
 )
 
 // Start runs the start phase against h, as dash_start does, and returns its
@@ -149,7 +150,7 @@ func (n *Node) Start(h Host, configLen int) int32 {
 }
 
 // Run runs one task against h, as dash_run does, and returns its status: 0 done,
-// 1 failed and reported. A node that was not started is started first.
+// 1 failed and reported, 2 a question waits for its answer. A node that was not started is started first.
 func (n *Node) Run(h Host, inputLen int) int32 {
 	if n.run == nil {
 		if status := n.Start(h, 0); status != statusDone {
@@ -162,6 +163,9 @@ func (n *Node) Run(h Host, inputLen int) int32 {
 		return c.fail(err)
 	}
 	out, err := n.run(c, input)
+	if c.pending {
+		return statusInterrupted
+	}
 	if err != nil {
 		f := failureOf(err)
 		if f.KeepOutput {

@@ -30,6 +30,9 @@ type Options struct {
 	Seed uint64
 	// LogLevel is the lowest level that is kept. Default Trace: all.
 	LogLevel dash.Level
+	// Answers are those to the node's questions, in order, as JSON. A question beyond
+	// them has no answer yet: the task is interrupted.
+	Answers []string
 	// Refuse makes host functions, by their ABI name, return an error, for example
 	// {"random": dash.Denied}.
 	Refuse map[string]dash.Errno
@@ -37,12 +40,13 @@ type Options struct {
 
 // Result is what a node did.
 type Result struct {
-	Status  int32    // of dash_run, or of dash_start if that failed: 0 done, 1 failed
+	Status  int32    // of dash_run, or of dash_start if that failed: 0 done, 1 failed, 2 interrupted
 	Started bool     // dash_start succeeded
 	Output  string   // JSON; empty when nothing was written
 	Failure *Failure // nil when the node did not fail
 	Routes  []string // targets of route_to, in order
 	Sends   []Send   // tasks made by route_send, in order
+	Asked   []string // questions, as JSON, in order
 	Log     []Line
 }
 
@@ -84,6 +88,7 @@ type Host struct {
 	input   string
 	now     int64
 	random  uint64
+	answer  string // to the last question; empty before the first
 	err     string
 }
 
@@ -192,6 +197,33 @@ func (h *Host) RouteSend(node, input []byte) int32 {
 	}
 	h.Result.Sends = append(h.Result.Sends, Send{string(node), string(input)})
 	return 0
+}
+
+// Interrupt implements dash.Host: the nth question has the nth answer.
+func (h *Host) Interrupt(question []byte) int32 {
+	if n := h.refused("interrupt"); n != 0 {
+		return n
+	}
+	if !json.Valid(question) {
+		return h.invalid("interrupt: question is not JSON")
+	}
+	n := len(h.Result.Asked)
+	h.Result.Asked = append(h.Result.Asked, string(question))
+	if n >= len(h.options.Answers) {
+		h.err = "interrupt: no answer yet"
+		return -int32(dash.Pending)
+	}
+	h.answer = h.options.Answers[n]
+	return int32(len(h.answer))
+}
+
+// AnswerRead implements dash.Host.
+func (h *Host) AnswerRead(buf []byte) int32 {
+	if h.answer == "" {
+		h.err = "answer_read: no question was answered"
+		return -int32(dash.NotFound)
+	}
+	return h.value("answer_read", buf, h.answer)
 }
 
 // Log implements dash.Host.

@@ -1,7 +1,9 @@
 use crate::errno::{Errno, Error};
 use crate::sys;
 use crate::Fail;
+use serde::de::DeserializeOwned;
 use serde::Serialize;
+use std::cell::Cell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Severity of a log line.
@@ -45,13 +47,15 @@ pub struct Meta {
 /// One running task: what a node may ask the host for.
 #[derive(Debug)]
 pub struct Call {
-    _private: (),
+    pending: Cell<bool>, // a question waits for its answer
 }
 
 impl Call {
     /// The SDK makes the Call of a task; tests make theirs.
     pub(crate) const fn new() -> Call {
-        Call { _private: () }
+        Call {
+            pending: Cell::new(false),
+        }
     }
 
     /// Reads the task's description.
@@ -101,6 +105,41 @@ impl Call {
             return Ok(());
         }
         check("random", sys::random(buf)).map(drop)
+    }
+
+    /// Asks a person, and gives what they answered. Question and answer are JSON.
+    ///
+    /// The first time there is no answer: the failure has the code `pending`, and the
+    /// node returns it with `?`, having done nothing else. The task then ends as
+    /// interrupted, whatever the node returns, and its output is not written. When
+    /// somebody has answered, the task runs again from its beginning and `ask` gives
+    /// the answer:
+    ///
+    /// ```
+    /// # use dashhost::{Call, Fail};
+    /// # fn node(call: &Call, version: &str) -> Result<bool, Fail> {
+    /// let ok: bool = call.ask(&format!("deploy {version}?"))?;
+    /// # Ok(ok) }
+    /// ```
+    ///
+    /// A task may ask several times. Each attempt must ask the same questions in the
+    /// same order; what a question is made of must so come from the input, earlier
+    /// answers, or the host's clock and random, which repeat what they said. An answer
+    /// that does not fit fails for good with the code `bad_answer`. Without
+    /// `interrupts: true` on the node the code is `denied`.
+    pub fn ask<Q: Serialize + ?Sized, A: DeserializeOwned>(&self, question: &Q) -> Result<A, Fail> {
+        let question = serde_json::to_vec(question)?;
+        let asked = check("interrupt", sys::interrupt(&question));
+        if let Err(e) = &asked {
+            self.pending.set(self.pending.get() || e.errno == Errno::Pending);
+        }
+        let answer = value("answer_read", asked?, sys::answer_read)?;
+        serde_json::from_slice(&answer).map_err(|e| Fail::fatal("bad_answer", format!("answer: {e}")))
+    }
+
+    /// Whether a question of this call waits for its answer.
+    pub(crate) fn pending(&self) -> bool {
+        self.pending.get()
     }
 
     /// Names the node that runs next; several calls name several. The graph must

@@ -50,6 +50,11 @@
 //! other error into one with the code `failed`. A panic traps: its text is in the
 //! log, the instance is not used again.
 //!
+//! # People
+//!
+//! [`Call::ask`] asks a question and ends the task; it runs again once somebody
+//! answered.
+//!
 //! # Tests
 //!
 //! On other targets than wasm32 the host is [`testing`]: `cargo test` needs no wasm.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 const DONE: i32 = 0;
 const FAILED: i32 = 1;
+const INTERRUPTED: i32 = 2;
 
 /// Makes a function the node of this module: exports `dash_start` and `dash_run`.
 ///
@@ -80,9 +81,11 @@ pub fn run(input_len: u32, node: impl FnOnce(&Call, &[u8]) -> Result<Vec<u8>, Fa
     let call = Call::new();
     let result = value("input_read", input_len as usize, sys::input_read)
         .map_err(Fail::from)
-        .and_then(|input| node(&call, &input))
-        .and_then(|output| write(&output));
-    let mut e = match result {
+        .and_then(|input| node(&call, &input));
+    if call.pending() {
+        return INTERRUPTED;
+    }
+    let mut e = match result.and_then(|output| write(&output)) {
         Ok(()) => return DONE,
         Err(e) => e,
     };

@@ -13,6 +13,8 @@ mod guest {
         fn last_error(buf: *mut u8, cap: usize) -> i32;
         fn route_to(ptr: *const u8, len: usize) -> i32;
         fn route_send(node: *const u8, node_len: usize, input: *const u8, input_len: usize) -> i32;
+        fn interrupt(ptr: *const u8, len: usize) -> i32;
+        fn answer_read(buf: *mut u8, cap: usize) -> i32;
         fn log(level: i32, ptr: *const u8, len: usize);
         fn log_enabled(level: i32) -> i32;
         fn clock_now() -> i64;
@@ -45,6 +47,12 @@ mod guest {
         }
         pub fn route_send(node: &[u8], input: &[u8]) -> i32 {
             unsafe { super::route_send(node.as_ptr(), node.len(), input.as_ptr(), input.len()) }
+        }
+        pub fn interrupt(question: &[u8]) -> i32 {
+            unsafe { super::interrupt(question.as_ptr(), question.len()) }
+        }
+        pub fn answer_read(buf: &mut [u8]) -> i32 {
+            unsafe { super::answer_read(buf.as_mut_ptr(), buf.len()) }
         }
         pub fn log(level: i32, msg: &[u8]) {
             unsafe { super::log(level, msg.as_ptr(), msg.len()) }

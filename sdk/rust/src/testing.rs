@@ -16,13 +16,15 @@ pub struct Task {
     meta: Vec<u8>,
     now_us: i64,
     seed: u64,
+    answers: Vec<String>,
     refuse: Vec<(&'static str, Errno)>,
 }
 
 /// What a node did.
 #[derive(Debug, Clone, Default)]
 pub struct Outcome {
-    /// Status of `dash_run`, or of `dash_start` if that failed: 0 done, 1 failed.
+    /// Status of `dash_run`, or of `dash_start` if that failed: 0 done, 1 failed, 2
+    /// interrupted.
     pub status: i32,
     /// JSON; `None` when nothing was written.
     pub output: Option<String>,
@@ -34,6 +36,8 @@ pub struct Outcome {
     pub routes: Vec<String>,
     /// Node and input of `route_send`, in order.
     pub sends: Vec<(String, String)>,
+    /// Questions, as JSON, in order.
+    pub asked: Vec<String>,
     /// Level (0 trace to 4 error) and text of each line.
     pub log: Vec<(i32, String)>,
 }
@@ -66,6 +70,7 @@ impl Task {
             meta: b"{}".to_vec(),
             now_us: 1_767_225_600_000_000,
             seed: 0,
+            answers: Vec::new(),
             refuse: Vec::new(),
         }
     }
@@ -91,6 +96,13 @@ impl Task {
     /// Varies the random stream.
     pub fn seed(mut self, seed: u64) -> Task {
         self.seed = seed;
+        self
+    }
+
+    /// Answers the next question with JSON. A question beyond the answers has none yet:
+    /// the task is interrupted.
+    pub fn answer(mut self, answer: impl Into<String>) -> Task {
+        self.answers.push(answer.into());
         self
     }
 
@@ -134,6 +146,7 @@ struct Host {
     task: Task,
     outcome: Outcome,
     error: String,
+    answer: Option<String>, // to the last question
 }
 
 impl Host {
@@ -142,6 +155,7 @@ impl Host {
             task,
             outcome: Outcome::default(),
             error: String::new(),
+            answer: None,
         }
     }
 
@@ -235,6 +249,31 @@ pub(crate) mod sys {
         effect("route_send", |h| {
             h.outcome.sends.push((text(node), text(input)));
             Ok(())
+        })
+    }
+
+    /// The nth question has the nth answer.
+    pub fn interrupt(question: &[u8]) -> i32 {
+        HOST.with_borrow_mut(|h| {
+            if let Some(n) = h.refused("interrupt") {
+                return n;
+            }
+            let n = h.outcome.asked.len();
+            h.outcome.asked.push(text(question));
+            h.answer = h.task.answers.get(n).cloned();
+            match &h.answer {
+                Some(answer) => answer.len() as i32,
+                None => {
+                    h.error = "interrupt: no answer yet".to_string();
+                    -(Errno::Pending as i32)
+                }
+            }
+        })
+    }
+
+    pub fn answer_read(buf: &mut [u8]) -> i32 {
+        value("answer_read", buf, |h| {
+            h.answer.as_deref().unwrap_or_default().as_bytes()
         })
     }
 
