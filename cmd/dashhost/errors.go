@@ -94,6 +94,7 @@ func (a *app) explainOwn(f *fault, err error) bool {
 		channel   *channelNotFoundError
 		internal  *internalError
 		out       *outputError
+		running   *stillRunningError
 	)
 	switch {
 	case errors.As(err, &usage):
@@ -118,6 +119,9 @@ func (a *app) explainOwn(f *fault, err error) bool {
 	case errors.As(err, &ambiguous):
 		f.Exit = exitUsage
 		f.hint("type more of it: %s", a.command("thread list", "", ambiguous.Prefix))
+	case errors.As(err, &running):
+		f.hint("it stops once its nodes react; look again: %s", a.command("thread show", "", running.Thread))
+		f.hint("or take the thread away from it: %s", a.command("resume", "--take-over", running.Thread))
 	case errors.As(err, &internal):
 		f.hint("this is a fault of dashhost: please report it with what --log-level debug prints")
 	case errors.As(err, &channel):
@@ -162,6 +166,7 @@ func (a *app) explainStored(f *fault, err error) bool {
 		f.hint("delete it all the same: %s", a.command("thread delete", "--force", busy.Thread))
 	case errors.As(err, &busy):
 		f.hint("wait for it, or take the thread over: %s", a.command("resume", "--take-over", busy.Thread))
+		f.hint("or end what runs: %s", a.command("thread cancel", "", busy.Thread))
 	case errors.Is(err, checkpoint.ErrFenced):
 		f.hint("another process took the thread over or deleted it; what was acknowledged before is kept")
 		a.hintShow(f)
@@ -170,6 +175,8 @@ func (a *app) explainStored(f *fault, err error) bool {
 		a.hintShow(f)
 	case errors.Is(err, checkpoint.ErrInvalid), errors.Is(err, checkpoint.ErrTooLarge):
 		f.Exit = exitUsage // a name of the command line
+	case errors.Is(err, checkpoint.ErrNotFound) && a.scene.thread != "":
+		f.hint("its checkpoints: %s", a.command("thread history", "", a.scene.thread))
 	case errors.Is(err, checkpoint.ErrNotFound), errors.Is(err, host.ErrNotFound):
 		f.hint("%s", a.command("thread list", ""))
 	default:
@@ -220,6 +227,9 @@ func (a *app) explainProject(f *fault, err error) {
 		f.hint("the open questions, and how to answer them: %s", a.command("thread show", "", a.scene.thread))
 	case errors.As(err, &exists):
 		a.hintExists(f, exists)
+	case errors.As(err, &ended) && a.scene.cancelling:
+		f.Error = fmt.Sprintf("thread %q: nothing to cancel, it is %s", ended.Thread, ended.Status)
+		f.hint("%s", a.command("thread show", "", ended.Thread))
 	case errors.As(err, &ended):
 		f.hint("start a new turn on it: dashhost run --thread %s%s", quote(ended.Thread), a.storeFlag(a.scene.store))
 		f.hint("%s", a.command("thread show", "", ended.Thread))
@@ -261,10 +271,11 @@ func (a *app) hintExists(f *fault, e *host.ExistsError) {
 
 // scene is what the command in progress acts on, for messages that name the next command.
 type scene struct {
-	store    string // URL
-	thread   string
-	manifest string
-	deleting bool
+	store      string // URL
+	thread     string
+	manifest   string
+	deleting   bool
+	cancelling bool
 }
 
 // command is a command line to type next: a command, a flag of it or none, its operands, and what else it needs from here.

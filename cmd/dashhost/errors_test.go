@@ -50,7 +50,6 @@ func TestExplain(t *testing.T) {
 		{&host.SchemeError{URL: "x:y"}, exitUsage, "file:DIR"},
 		{&host.InputTooLargeError{Max: 1, Got: 2}, exitUsage, ""},
 		{&host.Error{Code: "schema", Message: "x", Hint: "mend it"}, exitUsage, "mend it"},
-		{fmt.Errorf("%w: %w", host.ErrNotFound, checkpoint.ErrNotFound), exitFailed, "thread list"},
 		{&guest.LoadError{Module: "m", Offset: -1, Text: "x", Hint: "build it as y"}, exitUsage, "build it as y"},
 		{&fs.PathError{Op: "open", Path: "x", Err: os.ErrNotExist}, exitUsage, ""},
 
@@ -60,7 +59,9 @@ func TestExplain(t *testing.T) {
 		{&checkpoint.LimitError{Field: "thread", Max: 1, Got: 2}, exitUsage, ""},
 		{checkpoint.ErrFenced, exitFailed, "took the thread over"},
 		{checkpoint.ErrFull, exitFailed, "make room"},
-		{checkpoint.ErrNotFound, exitFailed, "thread list"},
+		{checkpoint.ErrNotFound, exitFailed, "thread history t"},
+		{fmt.Errorf("%w: %w", host.ErrNotFound, checkpoint.ErrNotFound), exitFailed, "thread history t"},
+		{&stillRunningError{Thread: "t"}, exitFailed, "thread show t"},
 
 		{context.Canceled, exitStopped, ""},
 		{errors.New("something new"), exitFailed, ""},

@@ -134,15 +134,3 @@ func (a *app) printEvents(ctx context.Context, log *eventLog, f *eventFlags) (to
 	}
 	return told, err
 }
-
-// tellNext names the command to type next for a thread.
-func (a *app) tellNext(ctx context.Context, s *checkpoint.Store, thread string) {
-	info, err := s.Thread(ctx, thread)
-	if err != nil {
-		return // what could be told was; reading it again is only for the hint
-	}
-	open, err := host.Questions(ctx, s, thread)
-	if next := a.nextFor(thread, host.ThreadStatus(info), open); err == nil && next != "" {
-		a.talk.linef("next      %s", next)
-	}
-}

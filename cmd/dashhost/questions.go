@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 
+	"github.com/dashhost/dashhost/checkpoint"
 	"github.com/dashhost/dashhost/host"
 )
 
@@ -59,6 +61,26 @@ func (a *app) nextFor(thread, status string, open []host.Question) string {
 		}
 	}
 	return a.command("resume", "", thread)
+}
+
+// nextOf is nextFor as the thread stands now. It is only a hint: "" if it cannot be read.
+func (a *app) nextOf(ctx context.Context, s *checkpoint.Store, thread string) string {
+	info, err := s.Thread(ctx, thread)
+	if err != nil {
+		return ""
+	}
+	open, err := host.Questions(ctx, s, thread)
+	if err != nil {
+		return ""
+	}
+	return a.nextFor(thread, host.ThreadStatus(info), open)
+}
+
+// tellNext names the command to type next for a thread.
+func (a *app) tellNext(ctx context.Context, s *checkpoint.Store, thread string) {
+	if next := a.nextOf(ctx, s, thread); next != "" {
+		a.talk.linef("next      %s", next)
+	}
 }
 
 // nextLook is the command that shows what a finished run left behind.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,5 +75,52 @@ func TestDeletedWhileRunning(t *testing.T) {
 	})
 	if code != exitFailed || !strings.Contains(talk, "fenced") || !strings.Contains(talk, "hint: another process") {
 		t.Errorf("the run: exit code %d\n%s", code, talk)
+	}
+}
+
+// TestCancelledWhileRunning: the process that holds the thread is asked, and stops; the one that asked waits for that.
+func TestCancelledWhileRunning(t *testing.T) {
+	code, talk := while(t, func(store string) {
+		code, out, talk := command(t, "thread", "cancel", "t", "--store", store, "--json")
+		if code != exitDone || out != `{"thread":"t","status":"cancelled","asked":true}`+"\n" || !strings.Contains(talk, "asked     pid ") {
+			t.Errorf("cancel: exit code %d, %q\n%s", code, out, talk)
+		}
+	})
+	if code != exitStopped || !strings.Contains(talk, "\ncancelled ") || strings.Contains(talk, "dashhost resume") {
+		t.Errorf("the run: exit code %d\n%s", code, talk)
+	}
+}
+
+// TestCancelDoesNotWaitForever: a process that does not react in time is named, and what can be done about it.
+func TestCancelDoesNotWaitForever(t *testing.T) {
+	while(t, func(store string) {
+		code, out, talk := command(t, "thread", "cancel", "t", "--wait", "0s", "--store", store)
+		if code != exitFailed || out != "" || !strings.Contains(talk, "was asked to stop, and still runs it after 0s") || !strings.Contains(talk, "hint: or take the thread away from it: dashhost resume t --take-over") {
+			t.Errorf("cancel: exit code %d, %q\n%s", code, out, talk)
+		}
+	})
+}
+
+// TestFollow: events of a run come while it goes on, each once, and following ends without an error when it is interrupted.
+func TestFollow(t *testing.T) {
+	w := &watcher{}
+	code, _ := while(t, func(store string) {
+		e := newEnviron(t, "events", "--follow", "--json", "--type", "step", "--store", store)
+		signals := make(chan chan<- os.Signal, 1)
+		e.Notify = func(c chan<- os.Signal) func() { signals <- c; return func() {} }
+		w.on = []string{`"step":6,`}
+		w.call = []func(){func() { c := <-signals; c <- os.Interrupt }}
+		e.Stdout = w
+		if code := e.run(); code != exitDone {
+			t.Errorf("exit code %d\n%s", code, e.Stderr)
+		}
+	})
+	if code != exitStopped {
+		t.Errorf("the run: exit code %d", code)
+	}
+	for i := range 6 {
+		if n := strings.Count(w.String(), fmt.Sprintf(`"step":%d,`, i)); n != 1 {
+			t.Errorf("step %d came %d times:\n%s", i, n, w)
+		}
 	}
 }

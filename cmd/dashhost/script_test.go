@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -42,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits,
 			"same":  same,
 			"flip":  flip,
+			"grab":  grab,
 		},
 	})
 }
@@ -93,6 +95,20 @@ func same(ts *testscript.TestScript, neg bool, args []string) {
 	if got := strings.Count(ts.ReadFile("stdout"), args[1]); got != want {
 		ts.Fatalf("%q occurs %d times, want %d", args[1], got, want)
 	}
+}
+
+// grab puts the first group that matches stdout into an environment variable: grab NAME REGEXP.
+func grab(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: grab NAME REGEXP")
+	}
+	re, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	m := re.FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(m) != 2 {
+		ts.Fatalf("stdout has no %q", args[1])
+	}
+	ts.Setenv(args[0], m[1])
 }
 
 // flip changes one bit in every file of a folder that holds the text: flip DIR TEXT. It fails if there is none.

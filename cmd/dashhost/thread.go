@@ -15,9 +15,10 @@ import (
 )
 
 func (a *app) threadCommand() *cobra.Command {
-	c := a.group("thread", "Look at what the store keeps of each thread, or delete it")
+	c := a.group("thread", "Look at what the store keeps of each thread, change it, end it, delete it")
 	c.Long = `A thread is one run, or a sequence of runs on the same state. THREAD is its name or the beginning of it.`
-	c.AddCommand(a.threadListCommand(), a.threadShowCommand(), a.threadHistoryCommand(), a.threadStateCommand(), a.threadDeleteCommand())
+	c.AddCommand(a.threadListCommand(), a.threadShowCommand(), a.threadHistoryCommand(), a.threadStateCommand(),
+		a.threadForkCommand(), a.threadUpdateCommand(), a.threadCancelCommand(), a.threadDeleteCommand())
 	return c
 }
 
