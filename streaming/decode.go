@@ -16,6 +16,7 @@ import (
 // for an Event, node, duration and attributes. It is not safe for concurrent use.
 type Decoder struct {
 	codec *eventpb.Codec
+	text  []byte
 }
 
 // NewDecoder returns a decoder, which must be closed. maxBytes is the largest payload that it accepts; 0 = eventpb.MaxDecoded.
@@ -33,24 +34,35 @@ func (d *Decoder) Decode(r *driver.Record, e *Event) error {
 	if err != nil {
 		return err
 	}
-	p := parser{b: payload, s: string(payload), e: e, codec: d.codec}
 	*e = Event{Attrs: e.Attrs[:0]}
+	// All text of the event is cut from one string: the payload, then what the headers say.
+	d.text = append(d.text[:0], payload...)
 	for _, h := range r.Headers {
-		setHeader(e, h)
+		d.text = append(d.text, h.Value...)
 	}
+	all := string(d.text)
+	rest := all[len(payload):]
+	for _, h := range r.Headers {
+		setHeader(e, h.Key, rest[:len(h.Value)])
+		rest = rest[len(h.Value):]
+	}
+	p := parser{b: payload, s: all, e: e, codec: d.codec, tenant: e.Tenant}
 	return p.message()
 }
 
-// parser walks over a payload that was checked, so that lengths are right and wire types known. Text is cut from s, which is one
-// allocation for the whole event.
+// parser walks over a payload that was checked, so that lengths are right and wire types known. s begins with it.
 type parser struct {
-	b       []byte
-	s       string
-	e       *Event
-	codec   *eventpb.Codec
-	header  bool
-	version uint64
-	packed  uint64 // CompressionType of a checkpoint's state
+	b     []byte
+	s     string
+	e     *Event
+	codec *eventpb.Codec
+
+	kind      kind // of the variant, 0 if there was none
+	header    bool
+	version   uint64
+	eventType eventpb.EventType
+	packed    uint64 // CompressionType of a checkpoint's state
+	tenant    string // of the record's headers
 }
 
 // span is a part of the payload.
@@ -60,56 +72,51 @@ func (p *parser) text(s span) string { return p.s[s.from:s.to] }
 
 // next reads a field at *at: its number, and its value as a number or as a span.
 func (p *parser) next(at *int) (number protowire.Number, v uint64, s span) {
-	tag, n := protowire.ConsumeVarint(p.b[*at:])
-	*at += n
-	number, wire := protowire.DecodeTag(tag)
+	number, wire := protowire.DecodeTag(p.varint(at))
 	switch wire {
 	case protowire.VarintType:
-		v, n = protowire.ConsumeVarint(p.b[*at:])
-	case protowire.Fixed64Type:
-		v, n = protowire.ConsumeFixed64(p.b[*at:])
+		return number, p.varint(at), s
 	case protowire.BytesType:
-		v, n = protowire.ConsumeVarint(p.b[*at:])
+		n := int(p.varint(at))
+		s = span{*at, *at + n}
 		*at += n
-		s = span{*at, *at + int(v)}
-		n = int(v)
-	default:
+		return number, 0, s
+	}
+	n := 0
+	if wire == protowire.Fixed64Type {
+		v, n = protowire.ConsumeFixed64(p.b[*at:])
+	} else {
 		n = protowire.ConsumeFieldValue(number, wire, p.b[*at:])
 	}
 	*at += n
 	return number, v, s
 }
 
+func (p *parser) varint(at *int) uint64 {
+	if b := p.b[*at]; b < 0x80 {
+		*at++
+		return uint64(b)
+	}
+	v, n := protowire.ConsumeVarint(p.b[*at:])
+	*at += n
+	return v
+}
+
 // message reads DashStreamMessage. If a variant is there twice it is merged, and of several variants the last one counts.
 func (p *parser) message() error {
-	kept := p.e.Attrs
-	var was protowire.Number
 	for at := 0; at < len(p.b); {
 		number, _, s := p.next(&at)
-		if was != 0 && number != was && number <= maxVariant {
-			trace, tenant, clock := p.e.Trace, p.e.Tenant, p.e.Clock
-			*p.e = Event{Attrs: kept[:0], Trace: trace, Tenant: tenant, Clock: clock}
-			p.header, p.version, p.packed = false, 0, 0
-		}
 		if number > maxVariant {
 			continue
 		}
-		was = number
-		if err := p.variant(kind(number), s); err != nil {
-			return err
+		if p.kind != 0 && kind(number) != p.kind {
+			e := p.e
+			*e = Event{Attrs: e.Attrs[:0], Trace: e.Trace, Tenant: p.tenant, Clock: e.Clock}
+			p.header, p.version, p.packed, p.eventType = false, 0, 0, 0
 		}
+		p.variant(kind(number), s)
 	}
-	switch {
-	case was == 0:
-		return &EventError{"message", "none of the known variants"}
-	case !p.header:
-		return &EventError{"header", "missing"}
-	case p.version > eventpb.SchemaVersion:
-		return &EventError{"header.schema_version", fmt.Sprintf("%d, this program reads %d", p.version, eventpb.SchemaVersion)}
-	case p.packed != 0:
-		return p.decompress()
-	}
-	return nil
+	return p.finish()
 }
 
 // maxVariant is the last number of DashStreamMessage.
@@ -118,30 +125,47 @@ const maxVariant = 9
 // names of variants that are no events of this package.
 var otherTypes = [maxVariant + 1]Type{2: "state_diff", 4: "tool_execution", 6: "metrics", 8: "event_batch", 9: "execution_trace"}
 
-func (p *parser) variant(k kind, s span) error {
-	var fields func(protowire.Number, uint64, span) error
-	switch k {
-	case kindEvent:
-		if p.e.Type == "" {
-			p.e.Type = typeOf(0)
-		}
-		fields = p.event
-	case kindToken:
-		p.e.Type, fields = TypeToken, p.token
-	case kindError:
-		p.e.Type, fields = TypeError, p.failure
-	case kindCheckpoint:
-		p.e.Type, fields = TypeState, p.checkpoint
-	default:
-		p.e.Type, fields = otherTypes[k], func(protowire.Number, uint64, span) error { return nil }
-	}
+func (p *parser) variant(k kind, s span) {
+	p.kind = k
 	for at := s.from; at < s.to; {
 		number, v, in := p.next(&at)
-		if number == 1 {
+		switch {
+		case number == 1:
 			p.headerFields(in)
-		} else if err := fields(number, v, in); err != nil {
-			return err
+		case k == kindEvent:
+			p.event(number, v, in)
+		case k == kindToken:
+			p.token(number, v, in)
+		case k == kindError:
+			p.failure(number, in)
+		case k == kindCheckpoint:
+			p.checkpoint(number, in)
 		}
+	}
+}
+
+// finish sets the type, unless an attribute said it.
+func (p *parser) finish() error {
+	switch {
+	case p.kind == 0:
+		return &EventError{"message", "none of the known variants"}
+	case !p.header:
+		return &EventError{"header", "missing"}
+	case p.version > eventpb.SchemaVersion:
+		return &EventError{"header.schema_version", fmt.Sprintf("%d, this program reads %d", p.version, eventpb.SchemaVersion)}
+	case p.kind == kindToken:
+		p.e.Type = TypeToken
+	case p.kind == kindError:
+		p.e.Type = TypeError
+	case p.kind == kindCheckpoint:
+		p.e.Type = TypeState
+	case p.kind != kindEvent:
+		p.e.Type = otherTypes[p.kind]
+	case p.e.Type == "":
+		p.e.Type = typeOf(p.eventType)
+	}
+	if p.packed != 0 {
+		return p.decompress()
 	}
 	return nil
 }
@@ -174,10 +198,10 @@ func id16(b []byte) (id [16]byte) {
 	return id
 }
 
-func (p *parser) event(number protowire.Number, v uint64, s span) error {
+func (p *parser) event(number protowire.Number, v uint64, s span) {
 	switch number {
 	case 2:
-		p.e.Type = typeOf(eventpb.EventType(int32(v)))
+		p.eventType = eventpb.EventType(int32(v))
 	case 3:
 		p.e.Node = p.text(s)
 	case 4:
@@ -185,7 +209,6 @@ func (p *parser) event(number protowire.Number, v uint64, s span) error {
 	case 5:
 		p.e.Duration = time.Duration(int64(v)) * time.Microsecond
 	}
-	return nil
 }
 
 // attribute reads a map entry with an AttributeValue.
@@ -204,7 +227,7 @@ func (p *parser) attribute(s span) {
 	case name == payloadName && value.kind == KindString:
 		p.e.Payload = p.b[raw.from:raw.to:raw.to]
 	case m != nil && m.kind == value.kind:
-		m.set(p.e, value)
+		m.assign(p.e, value)
 	default:
 		p.e.Attrs = append(p.e.Attrs, Attr{name, value})
 	}
@@ -249,7 +272,7 @@ func (p *parser) list(whole, s span) Value {
 	return Value{kind: KindStrings, list: list}
 }
 
-func (p *parser) token(number protowire.Number, v uint64, s span) error {
+func (p *parser) token(number protowire.Number, v uint64, s span) {
 	switch number {
 	case 2:
 		p.e.Node, p.e.Attempt, p.e.Label = splitRequest(p.text(s))
@@ -260,7 +283,6 @@ func (p *parser) token(number protowire.Number, v uint64, s span) error {
 	case 7:
 		p.e.Final = v != 0
 	}
-	return nil
 }
 
 // splitRequest takes "node:attempt:label" apart. An id of another form, as other producers use, is a label.
@@ -274,7 +296,7 @@ func splitRequest(id string) (node string, attempt int, label string) {
 	return node, int(n), label
 }
 
-func (p *parser) failure(number protowire.Number, _ uint64, s span) error {
+func (p *parser) failure(number protowire.Number, s span) {
 	switch number {
 	case 2:
 		p.e.Error.Code = p.text(s)
@@ -283,7 +305,6 @@ func (p *parser) failure(number protowire.Number, _ uint64, s span) error {
 	case 5:
 		p.entry(s)
 	}
-	return nil
 }
 
 // entry reads a map entry of text.
@@ -302,13 +323,13 @@ func (p *parser) entry(s span) {
 	case p.text(key) == payloadName:
 		p.e.Payload = p.b[value.from:value.to:value.to]
 	case m != nil:
-		m.set(p.e, valueOf(p.text(value), m.kind))
+		m.assign(p.e, valueOf(p.text(value), m.kind))
 	default:
 		p.e.Attrs = append(p.e.Attrs, String(p.text(key), p.text(value)))
 	}
 }
 
-func (p *parser) checkpoint(number protowire.Number, _ uint64, s span) error {
+func (p *parser) checkpoint(number protowire.Number, s span) {
 	switch number {
 	case 2:
 		p.e.Checkpoint = p.text(s)
@@ -319,7 +340,6 @@ func (p *parser) checkpoint(number protowire.Number, _ uint64, s span) error {
 	case 8:
 		p.entry(s)
 	}
-	return nil
 }
 
 // compression reads a CompressionInfo.
@@ -345,17 +365,17 @@ func (p *parser) decompress() error {
 }
 
 // setHeader takes over what travels beside a record.
-func setHeader(e *Event, h driver.Header) {
-	switch h.Key {
+func setHeader(e *Event, key, value string) {
+	switch key {
 	case HeaderTraceparent:
-		e.Trace.Traceparent = string(h.Value)
+		e.Trace.Traceparent = value
 	case HeaderTracestate:
-		e.Trace.Tracestate = string(h.Value)
+		e.Trace.Tracestate = value
 	case HeaderBaggage:
-		e.Trace.Baggage = string(h.Value)
+		e.Trace.Baggage = value
 	case HeaderTenant:
-		e.Tenant = string(h.Value)
+		e.Tenant = value
 	case HeaderClock:
-		e.Clock = ClockFault(h.Value)
+		e.Clock = ClockFault(value)
 	}
 }

@@ -2,7 +2,6 @@ package streaming
 
 import (
 	"crypto/sha256"
-	"slices"
 
 	"github.com/dashhost/dashhost/streaming/eventpb"
 )
@@ -81,12 +80,39 @@ func (n *encoder) event(e *Event, v variant) {
 		n.attributeJSON(e.Payload)
 	}
 	for i := len(members) - 1; i >= 0; i-- {
-		if m := &members[i]; !slices.Contains(m.own, kindEvent) {
-			n.attribute(4, m.name, m.get(e))
+		if m := &members[i]; m.own&setOf(kindEvent) == 0 {
+			n.member(m, e)
 		}
 	}
 	w.text(3, e.Node)
 	w.number(2, uint64(v.event))
+}
+
+// member writes a field of the event as an attribute.
+func (n *encoder) member(m *member, e *Event) {
+	w := &n.w
+	entry := w.mark()
+	switch {
+	case m.text != nil:
+		s := *m.text(e)
+		if s == "" {
+			return
+		}
+		w.rawText(1, s)
+	case m.num != nil:
+		v := m.num(e)
+		if v == 0 {
+			return
+		}
+		w.uvarint(uint64(v))
+		w.tag(2, wireVarint)
+	default:
+		n.attribute(4, m.name, m.get(e))
+		return
+	}
+	w.close(2, entry)
+	w.text(1, m.name)
+	w.close(4, entry)
 }
 
 // attribute writes an entry of a map of AttributeValue, unless the value is none.
@@ -146,7 +172,7 @@ func (n *encoder) texts(field uint64, e *Event, k kind) {
 	}
 	for i := len(members) - 1; i >= 0; i-- {
 		m := &members[i]
-		if v := m.get(e); v.kind != KindNone && !slices.Contains(m.own, k) {
+		if v := m.value(e); v.kind != KindNone && m.own&setOf(k) == 0 {
 			n.entry(field, m.name, v.String())
 		}
 	}

@@ -20,7 +20,7 @@ type Stream struct {
 	next    uint64 // number of the next event
 	flight  *chunk // what is on its way, of which sent are settled
 	sent    int
-	spare   *chunk
+	spares  []*chunk
 	tally   tally
 	idle    bool          // the goroutine waits for wake
 	closing bool          // nothing is accepted any more
@@ -147,22 +147,24 @@ func (s *Stream) chunkFor(size int) *chunk {
 			return c
 		}
 	}
-	c := s.spare
-	if s.spare = nil; c == nil {
-		c = &chunk{}
+	c := &chunk{}
+	if n := len(s.spares); n > 0 {
+		c, s.spares = s.spares[n-1], s.spares[:n-1]
 	}
 	c.first = s.next
 	s.chunks = append(s.chunks, c)
 	return c
 }
 
-// recycle keeps a chunk for later, unless one large event made it large.
+// recycle keeps a chunk for later, unless there are some or one large event made it large.
 func (s *Stream) recycle(c *chunk) {
-	if s.spare == nil && cap(c.data) <= 2*s.o.BatchBytes {
+	if len(s.spares) <= min(s.o.Events/s.o.BatchEvents, maxSpares) && cap(c.data) <= 2*s.o.BatchBytes {
 		c.reset()
-		s.spare = c
+		s.spares = append(s.spares, c)
 	}
 }
+
+const maxSpares = 32
 
 // rouse wakes the goroutine that delivers.
 func (s *Stream) rouse() {

@@ -65,57 +65,94 @@ func typeOf(event eventpb.EventType) Type {
 	return Type(strings.ToLower(strings.TrimPrefix(event.String(), "EVENT_TYPE_")))
 }
 
-// member is a field of Event that travels as an attribute, or as text where a message has only text. Kinds in own have a place for it
-// already.
+// member is a field of Event that travels as an attribute, or as text where a message has only text. It is text, a number, or what
+// get and set make of it. Kinds in own have a place for it already.
 type member struct {
 	name string
+	own  kinds
 	kind Kind
-	own  []kind
-	get  func(*Event) Value
-	set  func(*Event, Value)
+
+	text   func(*Event) *string
+	num    func(*Event) int64
+	setNum func(*Event, int64)
+	get    func(*Event) Value
+	set    func(*Event, Value)
+}
+
+// kinds is a set of kinds.
+type kinds uint16
+
+func setOf(k kind) kinds { return 1 << k }
+
+func text(name string, own kinds, at func(*Event) *string) member {
+	return member{name: name, own: own, kind: KindString, text: at}
+}
+
+func number(name string, own kinds, get func(*Event) int64, set func(*Event, int64)) member {
+	return member{name: name, own: own, kind: KindInt, num: get, setNum: set}
 }
 
 var members = [...]member{
-	{"dash.type", KindString, nil,
-		func(e *Event) Value {
+	{name: "dash.type", kind: KindString,
+		get: func(e *Event) Value {
 			if v := variantOf(e.Type); v.named {
 				return textValue(string(e.Type))
 			}
 			return Value{}
 		},
-		func(e *Event, v Value) { e.Type = Type(v.str) }},
-	{"dash.name", KindString, nil, func(e *Event) Value { return textValue(e.Name) }, func(e *Event, v Value) { e.Name = v.str }},
-	{"dash.run", KindString, nil, func(e *Event) Value { return textValue(e.Run) }, func(e *Event, v Value) { e.Run = v.str }},
-	{"dash.node", KindString, []kind{kindEvent}, func(e *Event) Value { return textValue(e.Node) }, func(e *Event, v Value) { e.Node = v.str }},
-	{"dash.path", KindString, nil, func(e *Event) Value { return textValue(e.Path) }, func(e *Event, v Value) { e.Path = v.str }},
-	{"dash.step", KindInt, nil, func(e *Event) Value { return intValue(int64(e.Step)) }, func(e *Event, v Value) { e.Step = int(v.Int()) }},
-	{"dash.attempt", KindInt, nil, func(e *Event) Value { return intValue(int64(e.Attempt)) }, func(e *Event, v Value) { e.Attempt = int(v.Int()) }},
-	{"dash.n", KindInt, nil, func(e *Event) Value { return intValue(int64(e.N)) }, func(e *Event, v Value) { e.N = uint32(v.Int()) }},
-	{"dash.duration_us", KindInt, []kind{kindEvent},
-		func(e *Event) Value { return intValue(e.Duration.Microseconds()) },
-		func(e *Event, v Value) { e.Duration = time.Duration(v.Int()) * time.Microsecond }},
-	{"dash.status", KindString, nil, func(e *Event) Value { return textValue(e.Status) }, func(e *Event, v Value) { e.Status = v.str }},
-	{"dash.checkpoint", KindString, []kind{kindCheckpoint},
-		func(e *Event) Value { return textValue(e.Checkpoint) }, func(e *Event, v Value) { e.Checkpoint = v.str }},
-	{"dash.code", KindString, []kind{kindError}, func(e *Event) Value { return textValue(e.Error.Code) }, func(e *Event, v Value) { e.Error.Code = v.str }},
-	{"dash.message", KindString, []kind{kindError},
-		func(e *Event) Value { return textValue(e.Error.Message) }, func(e *Event, v Value) { e.Error.Message = v.str }},
-	{"dash.retryable", KindBool, nil,
-		func(e *Event) Value {
+		set: func(e *Event, v Value) { e.Type = Type(v.str) }},
+	text("dash.name", 0, func(e *Event) *string { return &e.Name }),
+	text("dash.run", 0, func(e *Event) *string { return &e.Run }),
+	text("dash.node", setOf(kindEvent), func(e *Event) *string { return &e.Node }),
+	text("dash.path", 0, func(e *Event) *string { return &e.Path }),
+	number("dash.step", 0, func(e *Event) int64 { return int64(e.Step) }, func(e *Event, n int64) { e.Step = int(n) }),
+	number("dash.attempt", 0, func(e *Event) int64 { return int64(e.Attempt) }, func(e *Event, n int64) { e.Attempt = int(n) }),
+	number("dash.n", 0, func(e *Event) int64 { return int64(e.N) }, func(e *Event, n int64) { e.N = uint32(n) }),
+	number("dash.duration_us", setOf(kindEvent), func(e *Event) int64 { return e.Duration.Microseconds() },
+		func(e *Event, n int64) { e.Duration = time.Duration(n) * time.Microsecond }),
+	text("dash.status", 0, func(e *Event) *string { return &e.Status }),
+	text("dash.checkpoint", setOf(kindCheckpoint), func(e *Event) *string { return &e.Checkpoint }),
+	text("dash.code", setOf(kindError), func(e *Event) *string { return &e.Error.Code }),
+	text("dash.message", setOf(kindError), func(e *Event) *string { return &e.Error.Message }),
+	{name: "dash.retryable", kind: KindBool,
+		get: func(e *Event) Value {
 			if e.Error.isZero() {
 				return Value{}
 			}
 			return boolValue(e.Error.Retryable)
 		},
-		func(e *Event, v Value) { e.Error.Retryable = v.Bool() }},
-	{"dash.cause", KindStrings, nil,
-		func(e *Event) Value {
+		set: func(e *Event, v Value) { e.Error.Retryable = v.Bool() }},
+	{name: "dash.cause", kind: KindStrings,
+		get: func(e *Event) Value {
 			if len(e.Error.Cause) == 0 {
 				return Value{}
 			}
 			return Value{kind: KindStrings, list: e.Error.Cause}
 		},
-		func(e *Event, v Value) { e.Error.Cause = v.list }},
+		set: func(e *Event, v Value) { e.Error.Cause = v.list }},
+}
+
+// value is none for a zero.
+func (m *member) value(e *Event) Value {
+	switch {
+	case m.text != nil:
+		return textValue(*m.text(e))
+	case m.num != nil:
+		return intValue(m.num(e))
+	}
+	return m.get(e)
+}
+
+// assign sets the field; v has the member's kind.
+func (m *member) assign(e *Event, v Value) {
+	switch {
+	case m.text != nil:
+		*m.text(e) = v.str
+	case m.setNum != nil:
+		m.setNum(e, v.Int())
+	default:
+		m.set(e, v)
+	}
 }
 
 // memberOf finds the member of a name.

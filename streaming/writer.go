@@ -41,6 +41,15 @@ func (w *writer) room(n int) {
 }
 
 func (w *writer) uvarint(v uint64) {
+	if v < 0x80 && w.at > 0 {
+		w.at--
+		w.b[w.at] = byte(v)
+		return
+	}
+	w.longUvarint(v)
+}
+
+func (w *writer) longUvarint(v uint64) {
 	n := (bits.Len64(v|1) + 6) / 7
 	w.room(n)
 	w.at -= n

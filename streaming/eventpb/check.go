@@ -22,7 +22,7 @@ const (
 func check(payload []byte) error {
 	c := checker{b: payload}
 	if !c.message(len(payload), root(), maxDepth) {
-		return &c.fault
+		return c.fault
 	}
 	return nil
 }
@@ -31,11 +31,11 @@ func check(payload []byte) error {
 type checker struct {
 	b     []byte
 	at    int
-	fault PayloadError
+	fault *PayloadError
 }
 
 func (c *checker) fail(s *shape, number uint64, at int, text string) bool {
-	c.fault = PayloadError{Message: s.name, Field: int(number), Offset: at, Text: text}
+	c.fault = &PayloadError{Message: s.name, Field: int(number), Offset: at, Text: text}
 	return false
 }
 
@@ -62,6 +62,10 @@ func (c *checker) varint(end int) (v uint64, ok bool) {
 // tag reads the number and wire type of a field.
 func (c *checker) tag(s *shape, end int) (number uint64, wire int, ok bool) {
 	at := c.at
+	if key := c.b[at]; key >= 1<<3 && key < 0x80 { // most have one byte
+		c.at++
+		return uint64(key >> 3), int(key & 7), true
+	}
 	key, ok := c.varint(end)
 	switch {
 	case !ok:
