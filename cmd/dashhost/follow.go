@@ -81,6 +81,7 @@ func (a *app) printResult(res *host.Result, code int) {
 	if code != exitDone && code != exitFailed {
 		res.Output = nil // what a run that goes on later has so far is no output
 	}
+	inOrder(res.Questions)
 	next := a.nextFor(res.Thread, res.Status, res.Questions)
 	if res.Status == statusDone {
 		next = a.nextLook(res.Thread)

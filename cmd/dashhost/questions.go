@@ -1,13 +1,23 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/dashhost/dashhost/checkpoint"
 	"github.com/dashhost/dashhost/host"
 )
+
+// inOrder sorts questions as their tasks are, not as the tasks happened to ask.
+func inOrder(open []host.Question) []host.Question {
+	slices.SortStableFunc(open, func(a, b host.Question) int {
+		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(len(a.Path), len(b.Path)), cmp.Compare(a.Path, b.Path), cmp.Compare(a.N, b.N))
+	})
+	return open
+}
 
 // tellQuestions says what a run waits for, one line a question.
 func (a *app) tellQuestions(open []host.Question) {
@@ -73,7 +83,7 @@ func (a *app) nextOf(ctx context.Context, s *checkpoint.Store, thread string) st
 	if err != nil {
 		return ""
 	}
-	return a.nextFor(thread, host.ThreadStatus(info), open)
+	return a.nextFor(thread, host.ThreadStatus(info), inOrder(open))
 }
 
 // tellNext names the command to type next for a thread.

@@ -85,7 +85,7 @@ func viewOf(ctx context.Context, s *checkpoint.Store, info *checkpoint.ThreadInf
 	v.Done, v.Error = tail.Done, tail.Err
 	if v.Status == statusWaiting {
 		open, errOpen := host.Questions(ctx, s, info.Thread)
-		v.Questions, err = open, firstOf(err, errOpen)
+		v.Questions, err = inOrder(open), firstOf(err, errOpen)
 	}
 	// Reading it all is what finds damage that the index does not know of.
 	if again, errInfo := s.Thread(ctx, info.Thread); errInfo == nil && again.Damage != nil {
