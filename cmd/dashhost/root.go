@@ -73,7 +73,7 @@ func (a *app) begin() error {
 		a.talk.silent = true
 	}
 	if a.flags.stream != "" {
-		return &notYetError{What: "--stream", Instead: "events are not sent anywhere yet; leave the flag out"}
+		return &notYetError{What: "--stream", Instead: "events are not sent anywhere yet, dashhost events reads them from the store; leave the flag out"}
 	}
 	if _, err := a.logSettings(); err != nil {
 		return err

@@ -101,6 +101,9 @@ func (a *app) startRun(parent context.Context, args []string, f *runFlags) error
 // withHost opens a host on the store at url for f and closes it after.
 func (a *app) withHost(ctx context.Context, url string, f func(*host.Host) error) (err error) {
 	a.scene.store = url
+	if a.Getenv("DASHHOST_STREAM") != "" {
+		return &notYetError{What: "DASHHOST_STREAM", Instead: "events are not sent anywhere yet, dashhost events reads them from the store; unset it"}
+	}
 	h, err := host.New(&host.Options{
 		Logger:   a.logger(),
 		CacheDir: a.cacheDir(),
