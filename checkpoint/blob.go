@@ -24,12 +24,13 @@ func (s *Store) PutBlob(ctx context.Context, b []byte) (digest string, c *Commit
 	digest = "sha256:" + hex.EncodeToString(sum[:])
 	thread := blobPrefix + digest
 	e := driver.Expect{AnyEpoch: true, Empty: true}
-	if t, err := s.d.Thread(ctx, thread); err == nil && t.Damage != nil {
-		e = driver.Expect{AnyEpoch: true, AcceptLoss: true} // write it again: what is there cannot be read
-	} else if err == nil {
+	switch err := s.hasBlob(ctx, thread); {
+	case err == nil:
 		c, err = s.append(ctx, thread, driver.Expect{AnyEpoch: true})
 		return digest, c, err
-	} else if !errors.Is(err, ErrNotFound) {
+	case errors.Is(err, ErrDamaged):
+		e = driver.Expect{AnyEpoch: true, AcceptLoss: true} // write it again: what is there cannot be read
+	case !errors.Is(err, ErrNotFound):
 		return "", nil, fmt.Errorf("blob %s: %w", digest, err)
 	}
 	c, err = s.append(ctx, thread, e, &Record{Kind: KindBlob, Parts: [][]byte{b}, AcceptLoss: e.AcceptLoss})
@@ -42,19 +43,35 @@ func (s *Store) PutBlob(ctx context.Context, b []byte) (digest string, c *Commit
 	return digest, c, nil
 }
 
+// hasBlob reads a blob as far as the driver checks it: what PutBlob finds kept must be there for a resume.
+func (s *Store) hasBlob(ctx context.Context, thread string) error {
+	bad := ErrNotFound
+	for _, err := range s.d.Read(ctx, thread, driver.Query{Kinds: driver.Kinds(KindBlob), Reverse: true}) {
+		switch {
+		case errors.Is(err, ErrDamaged):
+			bad = err
+		default:
+			return err
+		}
+	}
+	if t, err := s.d.Thread(ctx, thread); err == nil && t.Damage != nil {
+		return t.Damage
+	}
+	return bad
+}
+
 // Blob returns the bytes of a digest. ErrNotFound if they are not kept, *DamageError if they are not what was put.
 func (s *Store) Blob(ctx context.Context, digest string) ([]byte, error) {
 	if raw, ok := strings.CutPrefix(digest, "sha256:"); !ok || len(raw) != 64 || strings.Trim(raw, "0123456789abcdef") != "" {
 		return nil, &InvalidError{Field: fmt.Sprintf("digest %.80q", digest), Reason: `want "sha256:" and 64 hex digits in lower case`}
 	}
 	thread := blobPrefix + digest
-	var bad error
+	var bad *DamageError
 	for r, err := range s.read(ctx, thread, driver.Query{Kinds: driver.Kinds(KindBlob), Reverse: true}) {
 		if errors.Is(err, ErrNotFound) {
 			break
 		}
-		if errors.Is(err, ErrDamaged) {
-			bad = err
+		if errors.As(err, &bad) {
 			continue
 		}
 		if err != nil {
@@ -65,9 +82,13 @@ func (s *Store) Blob(ctx context.Context, digest string) ([]byte, error) {
 				return r.Parts[0], nil
 			}
 		}
-		bad = &DamageError{Thread: thread, Reason: fmt.Sprintf("record %d does not have the digest it is kept under", r.Seq)}
+		bad = &DamageError{Reason: fmt.Sprintf("record %d does not have the digest it is kept under", r.Seq)}
+	}
+	if t, err := s.d.Thread(ctx, thread); bad == nil && err == nil && t.Damage != nil {
+		bad = damage(thread, t.Damage, "")
 	}
 	if bad != nil {
+		bad.Thread, bad.Blob = "", digest
 		return nil, bad
 	}
 	return nil, fmt.Errorf("blob %s: %w", digest, ErrNotFound)

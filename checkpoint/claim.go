@@ -52,12 +52,16 @@ func (s *Store) Claim(ctx context.Context, thread string, o *ClaimOptions) (*Cla
 		return nil, err
 	}
 	deadline := time.Now().Add(o.Wait)
+	damaged := false
 	for {
 		c, err := s.claim(ctx, thread, me, o)
 		switch {
 		case err == nil:
 			return c, nil
 		case errors.Is(err, ErrFenced): // somebody claimed in between: look again
+			continue
+		case o.AcceptLoss && errors.Is(err, ErrDamaged) && !damaged: // only the lock has shown it: now it is known
+			damaged = true
 			continue
 		case !errors.As(err, new(*BusyError)) || !time.Now().Before(deadline):
 			return nil, err
@@ -92,19 +96,19 @@ func (s *Store) claim(ctx context.Context, thread string, me Owner, o *ClaimOpti
 		s.log.Info("claim of an owner that did not release", "thread", thread, "owner", h.ID, "alive", alive)
 	}
 	recs := []*Record{{Kind: KindClaim, Owner: me.ID}}
-	if t.Damage != nil {
-		if !o.AcceptLoss {
-			return nil, damage(thread, t.Damage, "reading goes on up to it, writing needs the loss to be accepted")
-		}
+	switch {
+	case o.AcceptLoss && t.Records > 0:
 		if recs, err = s.acceptLoss(ctx, t, recs[0]); err != nil {
 			return nil, err
 		}
+	case t.Damage != nil:
+		return nil, damage(thread, t.Damage, "reading goes on up to it, writing needs the loss to be accepted")
 	}
 	now := s.micros(t.Updated)
 	for _, r := range recs {
 		r.Time = now
 	}
-	commit, err := s.append(ctx, thread, driver.Expect{Epoch: t.Epoch, AcceptLoss: o.AcceptLoss}, recs...)
+	commit, err := s.append(ctx, thread, driver.Expect{Epoch: t.Epoch, AcceptLoss: recs[0].AcceptLoss}, recs...)
 	if err != nil {
 		return nil, err
 	}

@@ -47,22 +47,37 @@ func (e *BusyError) Is(target error) bool { return target == ErrBusy }
 // DamageError says that a thread's stored data is not what was written. It Is ErrDamaged. The thread can be read as far as it is
 // sound and is not written until a claim accepts the loss.
 type DamageError struct {
-	Thread string
-	File   string // within the store
+	Thread string // "" if it is not of a thread
+	Blob   string // digest, if it is of a blob
+	File   string // within the store, "" if the stored bytes are sound and what they say is not
 	Offset int64
 	Reason string
 	// Lost says what reading or going on has to do without, for a person.
 	Lost string
 	// Suspect is set when the damage may have hit any thread and this one has no record after it.
 	Suspect bool
+	// Gone is set when no complete step is left: no claim can go on from there, the thread can only be deleted.
+	Gone bool
+
+	length   int64  // of the damaged bytes, 0 if it is not known
+	record   uint64 // sequence number, 0 if it is not known
+	accepted bool   // the thread has gone on over records up to there
 }
 
 func (e *DamageError) Error() string {
-	word := "damaged"
-	if e.Suspect {
-		word = "suspect"
+	s := fmt.Sprintf("thread %q: ", e.Thread)
+	if e.Blob != "" {
+		s = fmt.Sprintf("blob %s: ", e.Blob)
 	}
-	s := fmt.Sprintf("thread %q: %s: %s offset %d: %s", e.Thread, word, e.File, e.Offset, e.Reason)
+	if e.Suspect {
+		s += "suspect: "
+	} else {
+		s += "damaged: "
+	}
+	if e.File != "" {
+		s += fmt.Sprintf("%s offset %d: ", e.File, e.Offset)
+	}
+	s += e.Reason
 	if e.Lost != "" {
 		s += "; " + e.Lost
 	}

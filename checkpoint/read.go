@@ -20,35 +20,102 @@ type Snapshot struct {
 	Tail []*Record
 }
 
-// Load reads the head of a namespace, its state and what came after.
+// Load reads the head of a namespace, its state and what came after. Anything of that which cannot be read is a *DamageError,
+// never left out: ClaimOptions.AcceptLoss goes on without. ErrFenced: another claim or a delete came later.
 func (c *Claim) Load(ctx context.Context, namespace string) (*Snapshot, error) {
 	if err := checkName("namespace", namespace, MaxNamespace); err != nil {
 		return nil, err
 	}
+	c.mu.Lock()
+	head := c.heads[namespace]
+	c.mu.Unlock()
 	snap := &Snapshot{}
-	from := uint64(0)
-	at, err := c.s.stateAt(ctx, c.thread, namespace, "")
-	switch {
-	case err == nil:
-		snap.Head, snap.State, from = at.step, at.state, at.step.Seq+1
+	if head != "" {
+		at, err := c.s.stateAt(ctx, c.thread, namespace, head)
+		if err != nil {
+			return nil, c.missing(ctx, head, err)
+		}
+		snap.Head, snap.State = at.step, at.state
 		c.mu.Lock()
-		if c.heads[namespace] == at.step.ID && c.deltas[namespace] == nil {
+		if c.heads[namespace] == head && c.deltas[namespace] == nil {
 			c.deltas[namespace] = &deltas{size: at.cost.size, snapshot: at.cost.snapshot}
 		}
 		c.mu.Unlock()
-	case !errors.Is(err, ErrNotFound):
-		return nil, err
 	}
-	q := driver.Query{Namespace: namespace, From: from}
-	for r, err := range c.s.read(ctx, c.thread, q) {
+	for r, err := range c.s.tail(ctx, c.thread, namespace, snap.Head) {
 		if err != nil {
 			return nil, err
 		}
-		if r.Kind != KindSnapshot {
-			snap.Tail = append(snap.Tail, r)
-		}
+		snap.Tail = append(snap.Tail, r)
 	}
 	return snap, nil
+}
+
+// missing is the error for a head that this claim knows and that was not found.
+func (c *Claim) missing(ctx context.Context, head string, err error) error {
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	t, e := c.s.d.Thread(ctx, c.thread)
+	switch {
+	case e != nil:
+		return c.s.appendError(c.thread, e)
+	case t.Epoch != c.epoch:
+		return fmt.Errorf("thread %q: %w", c.thread, ErrFenced)
+	}
+	return &DamageError{Thread: c.thread, Reason: fmt.Sprintf("step %q is missing", head)}
+}
+
+// Tail yields what was appended to a thread behind head, its newest step: what Snapshot.Tail holds. A record that cannot be read
+// yields a *DamageError, and the iteration goes on after it.
+func (s *Store) Tail(ctx context.Context, head *Record) iter.Seq2[*Record, error] {
+	return s.tail(ctx, head.Thread, head.Namespace, head)
+}
+
+// tail is Tail; a head of nil stands before everything.
+func (s *Store) tail(ctx context.Context, thread, ns string, head *Record) iter.Seq2[*Record, error] {
+	return func(yield func(*Record, error) bool) {
+		given, err := s.givenUp(ctx, thread)
+		from := uint64(0)
+		if err == nil && head != nil {
+			from, err = s.since(ctx, head, given)
+		}
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for r, err := range s.read(ctx, thread, driver.Query{Namespace: ns, From: from + 1}) {
+			if given.has(err) || err == nil && (r.Kind == KindSnapshot || r.Kind == KindStep) {
+				continue
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// since is the Seq behind which records belong to what comes after step. One that accepted a loss stands where the step that it
+// continues does: tasks that ended there have ended.
+func (s *Store) since(ctx context.Context, step *Record, given *givenUp) (uint64, error) {
+	from, want := step.Seq, step.Parent
+	if !step.AcceptLoss {
+		return from, nil
+	}
+	q := driver.Query{Namespace: step.Namespace, Kinds: driver.Kinds(KindStep), To: step.Seq - 1, Reverse: true}
+	for r, err := range s.read(ctx, step.Thread, q) {
+		switch {
+		case given.has(err):
+		case err != nil:
+			return 0, err
+		case r.ID != want:
+		case r.AcceptLoss:
+			from, want = r.Seq, r.Parent
+		default:
+			return r.Seq, nil
+		}
+	}
+	return from, nil
 }
 
 // State returns a step of a thread and the state at it. id is a whole id, the beginning of exactly one, or "" for the newest.
@@ -64,14 +131,42 @@ func (s *Store) State(ctx context.Context, thread, namespace, id string) (*Recor
 		if id, err = s.complete(ctx, thread, namespace, id); err != nil {
 			return nil, State{}, err
 		}
-	} else if t.Damage != nil {
-		return s.newestComplete(ctx, t, namespace)
+		at, err := s.stateAt(ctx, thread, namespace, id)
+		if err != nil {
+			return nil, State{}, err
+		}
+		return at.step, at.state, nil
 	}
-	at, err := s.stateAt(ctx, thread, namespace, id)
+	return s.newest(ctx, t, namespace)
+}
+
+// newest is State for the newest step.
+func (s *Store) newest(ctx context.Context, t *driver.Thread, ns string) (*Record, State, error) {
+	head := ""
+	for _, h := range t.Heads {
+		if h.Namespace == ns {
+			head = h.ID
+		}
+	}
+	var bad *DamageError
+	switch at, err := s.stateAt(ctx, t.Name, ns, head); {
+	case t.Damage != nil:
+		bad = damage(t.Name, t.Damage, "")
+	case err == nil:
+		return at.step, at.state, nil
+	case !errors.As(err, &bad):
+		return nil, State{}, err
+	}
+	at, lost, err := s.newestComplete(ctx, t.Name, ns)
 	if err != nil {
 		return nil, State{}, err
 	}
-	return at.step, at.state, nil
+	if at == nil {
+		bad.Gone, bad.Lost = head != "", fmt.Sprintf("no complete step of namespace %q is left", ns)
+		return nil, State{}, bad
+	}
+	bad.Lost = fmt.Sprintf("the newest complete step is %s, %d later ones are not", at.step.ID, lost)
+	return at.step, at.state, bad
 }
 
 func (s *Store) reading(ctx context.Context, thread, namespace, id string) (*driver.Thread, error) {
@@ -114,14 +209,24 @@ func (s *Store) complete(ctx context.Context, thread, ns, prefix string) (string
 }
 
 // Records yields everything of a thread's present generation, oldest first, all kinds and namespaces. A record that cannot be
-// read yields a *DamageError, and the iteration goes on after it.
+// read yields a *DamageError, and the iteration goes on after it; what a claim has given up is left out, and that claim's Loss
+// says what it was.
 func (s *Store) Records(ctx context.Context, thread string) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
 		if _, err := s.reading(ctx, thread, "", ""); err != nil {
 			yield(nil, err)
 			return
 		}
-		s.read(ctx, thread, driver.Query{AllNamespaces: true})(yield)
+		given, err := s.givenUp(ctx, thread)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for r, err := range s.read(ctx, thread, driver.Query{AllNamespaces: true}) {
+			if !given.has(err) && !yield(r, err) {
+				return
+			}
+		}
 	}
 }
 

@@ -310,7 +310,10 @@ func (s *Store) appendError(thread string, err error) error {
 }
 
 func damage(thread string, d *driver.Damage, lost string) *DamageError {
-	return &DamageError{Thread: thread, File: d.File, Offset: d.Offset, Reason: d.Reason, Suspect: d.Suspect, Lost: lost}
+	return &DamageError{
+		Thread: thread, File: d.File, Offset: d.Offset, Reason: d.Reason, Suspect: d.Suspect, Lost: lost,
+		length: d.Length, record: d.Seq, accepted: d.Accepted,
+	}
 }
 
 // Close releases nothing that is still claimed: such claims are taken over by whoever comes next. It makes everything appended

@@ -113,6 +113,7 @@ type Thread struct {
 	LastSeq  uint64
 	Cancel   uint64  // Seq of the newest Cancel record of this generation
 	Damage   *Damage // nil if sound, or if all of it was accepted
+	Accepted uint64  // Seq of the newest record with FlagAcceptLoss of this generation, 0 if there is none
 	Reserved bool    // not of a user: blobs, kv
 }
 

@@ -251,7 +251,7 @@ func (th *Thread) end() {
 	}
 	*th = Thread{
 		Name: th.Name, Epoch: th.Epoch, Events: th.Events, LastSeq: th.LastSeq, MinID: floor, Deleted: true,
-		Count: th.Count, Accepted: th.Accepted,
+		Count: th.Count,
 	}
 }
 
