@@ -12,6 +12,7 @@ import (
 	"github.com/dashhost/dashhost/checkpoint"
 	"github.com/dashhost/dashhost/checkpoint/memstore"
 	"github.com/dashhost/dashhost/guest"
+	"github.com/dashhost/dashhost/streaming/driver"
 )
 
 // Options of a Host. Nil and the zero value are fine.
@@ -24,7 +25,13 @@ type Options struct {
 	// OpenStore opens the store of a URL. The default opens "mem:" and gives a
 	// *SchemeError for everything else; openurl.Store knows the other schemes.
 	OpenStore func(ctx context.Context, url string) (*checkpoint.Store, error)
-	Clock     Clock // default the system's
+	// Stream is the URL that events go to and overrides the manifest's. "" = the
+	// manifest's, and nowhere if that names none.
+	Stream string
+	// OpenStream opens the sink of a URL. Without it a stream is a *SchemeError;
+	// openurl.Stream knows file: and mem:.
+	OpenStream func(ctx context.Context, url string) (driver.Sink, error)
+	Clock      Clock // default the system's
 }
 
 // Host holds what runs share: the wasm runtime and the open stores. It is safe
@@ -38,12 +45,14 @@ type Host struct {
 	stores map[string]*checkpoint.Store
 	runs   map[*Run]struct{}
 	graphs map[*Graph]struct{}
-	closed bool
+	// outlets are by URL and settings of the stream.
+	outlets map[string]*outlet
+	closed  bool
 }
 
 // New makes a Host. The error is one of the wasm runtime.
 func New(o *Options) (*Host, error) {
-	h := &Host{stores: map[string]*checkpoint.Store{}, runs: map[*Run]struct{}{}, graphs: map[*Graph]struct{}{}}
+	h := &Host{stores: map[string]*checkpoint.Store{}, runs: map[*Run]struct{}{}, graphs: map[*Graph]struct{}{}, outlets: map[string]*outlet{}}
 	if o != nil {
 		h.opts = *o
 	}
@@ -110,7 +119,7 @@ func (h *Host) Close(ctx context.Context) error {
 		return nil
 	}
 	h.closed = true
-	runs, graphs, stores := h.runs, h.graphs, h.stores
+	runs, graphs, stores, outlets := h.runs, h.graphs, h.stores, h.outlets
 	h.runs, h.graphs, h.stores = map[*Run]struct{}{}, nil, nil
 	h.mu.Unlock()
 
@@ -128,6 +137,7 @@ func (h *Host) Close(ctx context.Context) error {
 	for g := range graphs {
 		errs = append(errs, g.close(ctx))
 	}
+	errs = append(errs, closeOutlets(ctx, outlets))
 	for _, s := range stores {
 		errs = append(errs, s.Close())
 	}

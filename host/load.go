@@ -34,6 +34,7 @@ type Graph struct {
 	warnings []workflow.Fault
 	natives  Nodes
 	wasm     map[string][]byte // by digest, as the store names it
+	out      *outlet           // nil: events go nowhere
 
 	closeOnce sync.Once
 	closeErr  error
@@ -121,6 +122,9 @@ func (h *Host) prepare(ctx context.Context, wg *workflow.Graph, warnings []workf
 			err = errors.Join(err, g.close(context.WithoutCancel(ctx)))
 		}
 	}()
+	if g.out, err = h.outlet(ctx, wg); err != nil {
+		return nil, err
+	}
 	if err := g.compile(ctx, o.Progress); err != nil {
 		return nil, err
 	}

@@ -134,6 +134,24 @@ func (t *Task) RouteSend(node string, item []byte) error {
 	return t.set.RouteSend([]byte(node), item)
 }
 
+// Emit tells an event of the node's own to the stream while the node runs, best
+// effort: its type must be among the names of the telemetry grant, its payload
+// is JSON. The error is an *abi.Error: abi.Full when there is no room.
+func (t *Task) Emit(typ string, payload []byte) error {
+	if err := t.set.Enter(abi.FnEventEmit, abi.PhaseRun); err != nil {
+		return err
+	}
+	return t.set.EventEmit([]byte(typ), payload)
+}
+
+// Stream tells a piece of text under a label, as Emit does.
+func (t *Task) Stream(label, text string) error {
+	if err := t.set.Enter(abi.FnStreamWrite, abi.PhaseRun); err != nil {
+		return err
+	}
+	return t.set.StreamWrite([]byte(label), []byte(text))
+}
+
 // Ask puts a question, as JSON, to whoever watches over the run, and returns
 // the answer, as JSON. Until there is one it returns ErrPending, which the node
 // should return: the task runs again, from its beginning, when the answer is

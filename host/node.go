@@ -25,7 +25,7 @@ func (g *Graph) node(n *workflow.Node) (engine.Node, error) {
 }
 
 func (g *Graph) vertex(n *workflow.Node) vertex {
-	return vertex{graph: g.graph, node: n, routes: routes(g.graph, n), host: g.host}
+	return vertex{graph: g.graph, node: n, routes: routes(g.graph, n), host: g.host, out: g.out}
 }
 
 func (g *Graph) wasmNode(n *workflow.Node) (*wasmNode, error) {
@@ -65,11 +65,17 @@ type vertex struct {
 	graph  *workflow.Graph
 	node   *workflow.Node
 	routes []string
+	out    *outlet // nil: events go nowhere
 }
 
 // open makes the handle of an attempt.
 func (v *vertex) open(t *engine.Task, deadline time.Duration) *capability.Set {
+	var live capability.Live
+	if v.out != nil && v.node.Grants.Telemetry != nil {
+		live = &liveFeed{out: v.out, task: t}
+	}
 	return capability.New(&capability.Config{
+		Live: live,
 		Node: v.node, Task: capability.TaskID(t.ID), Input: t.Input, Routes: v.routes, StepTime: t.Time,
 		Deadline: time.Now().Add(deadline), Logger: v.host.log, Asked: asked(t), Calls: t.Calls,
 		Meta: capability.Meta{
@@ -98,7 +104,7 @@ func outcome(o *capability.Outcome) engine.Outcome {
 	if o.Ask != nil {
 		return engine.Outcome{Ask: &engine.Ask{Question: o.Ask.Question, Calls: o.Ask.Calls}}
 	}
-	out := engine.Outcome{Output: o.Output}
+	out := engine.Outcome{Output: o.Output, Live: o.Live}
 	for _, to := range o.Routes {
 		out.Sends = append(out.Sends, engine.Send{Node: to})
 	}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 	"unsafe"
 
@@ -76,7 +75,7 @@ func (h *Host) Start(ctx context.Context, g *Graph, input []byte, o *RunOptions)
 	if err != nil {
 		return nil, err
 	}
-	r := h.newRun(g, claim, time.Time{}, false)
+	r := h.newRun(g, s, claim, time.Time{}, false)
 	r.replaced = replaced
 	if err := r.engine.Begin(ctx, in); err != nil {
 		var unfinished *engine.UnfinishedError
@@ -189,7 +188,7 @@ func (h *Host) Resume(ctx context.Context, thread string, o *ResumeOptions) (*Ru
 	if err != nil {
 		return nil, err
 	}
-	r := h.newRun(g, claim, h.opts.Clock.Now(), !o.Automatic)
+	r := h.newRun(g, s, claim, h.opts.Clock.Now(), !o.Automatic)
 	if err := r.takeUp(ctx, upgrade, o.Answers); err != nil {
 		return nil, errors.Join(err, giveBack(ctx, claim))
 	}
@@ -265,14 +264,26 @@ func (h *Host) canUpgrade(ctx context.Context, s *checkpoint.Store, thread strin
 	return g.keep(ctx, s)
 }
 
-func (h *Host) newRun(g *Graph, claim *checkpoint.Claim, since time.Time, userGrant bool) *Run {
+func (h *Host) newRun(g *Graph, s *checkpoint.Store, claim *checkpoint.Claim, since time.Time, userGrant bool) *Run {
 	r := &Run{
 		host: h, graph: g.graph, thread: claim.Thread(), claim: claim, events: newFeed(since), began: time.Now(), done: make(chan struct{}),
 	}
 	r.engine = engine.New(engine.Config{
-		Graph: g.graph, Nodes: g.nodes, Claim: claim, Clock: h.opts.Clock, Emit: r.events.emit, UserGrant: userGrant,
+		Graph: g.graph, Nodes: g.nodes, Claim: claim, Clock: h.opts.Clock, Emit: r.emit(g, s), UserGrant: userGrant,
 	})
 	return r
+}
+
+// emit is where the engine's events go: to whoever iterates, and to the stream.
+func (r *Run) emit(g *Graph, s *checkpoint.Store) func(engine.Event) {
+	if g.out == nil {
+		return r.events.emit
+	}
+	l := newLifecycle(g.out, s)
+	return func(e engine.Event) {
+		l.publish(e)
+		r.events.emit(e)
+	}
 }
 
 // start lets the engine loose. ctx ends the run, not only the start of it.
@@ -305,10 +316,7 @@ func (h *Host) storeOf(ctx context.Context, g *workflow.Graph) (*checkpoint.Stor
 	if err != nil {
 		return nil, fmt.Errorf("%s: store: %w", g.Store.Pos, err)
 	}
-	if dir, ok := strings.CutPrefix(url, "file:"); ok && !filepath.IsAbs(dir) {
-		url = "file:" + filepath.Join(g.Dir, filepath.FromSlash(dir)) // relative to the manifest
-	}
-	return h.store(ctx, url)
+	return h.store(ctx, beside(g, url))
 }
 
 // input reads and binds the input of a run.

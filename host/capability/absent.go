@@ -9,12 +9,6 @@ func unsupported(fn abi.FuncID) error {
 	return abi.Errorf(abi.Unsupported, "%v: not in this version of the host", fn)
 }
 
-// EventEmit answers abi.Unsupported.
-func (s *Set) EventEmit(typ, payload []byte) error { return unsupported(abi.FnEventEmit) }
-
-// StreamWrite answers abi.Unsupported.
-func (s *Set) StreamWrite(label, data []byte) error { return unsupported(abi.FnStreamWrite) }
-
 // Metric answers abi.Unsupported.
 func (s *Set) Metric(kind int32, name []byte, v float64) error { return unsupported(abi.FnMetric) }
 

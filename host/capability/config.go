@@ -36,6 +36,8 @@ type Config struct {
 	// the last of them ended with (Ask.Calls). Only for nodes that may ask.
 	Asked []Asked
 	Calls []byte
+	// Live gets what the node tells while it runs. Nil: event_emit and stream_write are unsupported.
+	Live Live
 	// Logger gets what the node logs. Nil: nothing is kept and log_enabled says no.
 	Logger hclog.Logger
 }

@@ -29,6 +29,8 @@ type Outcome struct {
 	// Limit is set when the node broke a limit that ends the call: the attempt has failed whatever the
 	// node returned.
 	Limit *LimitError
+	// Live counts what the node told while it ran.
+	Live uint32
 	// LogDropped counts the bytes of log messages and lines that went over the limit.
 	LogDropped int64
 }

@@ -22,7 +22,7 @@ func newNames() names {
 		word:    newName(name{what: "an environment variable", pattern: ident, rule: identRule, max: 64}),
 		sha256:  newName(name{what: "a SHA-256", pattern: `[0-9a-f]{64}`, rule: "64 hexadecimal digits, lower case", max: 64}),
 		scope:   newName(name{what: "a scope", pattern: `thread|workflow|shared:[A-Za-z_][A-Za-z0-9_.-]*`, rule: "thread, workflow or shared:NAME", max: 64}),
-		url:     newName(name{what: "a URL", pattern: `[a-z][a-z0-9+.-]*:.+`, rule: "SCHEME:..., such as file:.dashhost/store", max: 4096}),
+		url:     newName(name{what: "a URL", pattern: `[a-z][a-z0-9+.-]*:.*`, rule: "SCHEME:..., such as file:.dashhost/store", max: 4096}),
 		method:  newName(name{what: "an HTTP method", pattern: `[A-Z]+`, rule: "in capitals, such as POST", max: 16}),
 		path:    newName(name{what: "a path", pattern: `[^\x00]+`, rule: "a path relative to the manifest", max: 4096}),
 		web:     newName(name{what: "a URL", pattern: `https?://.+`, rule: "such as https://api.example.org/v1/*", max: 4096}),
@@ -129,13 +129,13 @@ func limitsShape() *shape {
 		{name: "input", shape: sizeShape(), doc: "Input of one task."},
 		{name: "output", shape: sizeShape(), doc: "Output of one task."},
 		{name: "arg", shape: sizeShape(), doc: "One argument or result of a host call."},
-		{name: "stack", shape: sizeShape(), doc: "Call stack."},
+		{name: "stack", shape: sizeShape(), later: true, doc: "Call stack."},
 		{name: "log", shape: sizeShape(), doc: "Log text of one call."},
 		{name: "table", shape: countShape(), doc: "Elements of a table."},
 		{name: "effects", shape: countShape(), doc: "Outside effects of one call."},
 		{name: "handles", shape: countShape(), doc: "HTTP responses open at once."},
-		{name: "fuel", shape: countShape(), doc: "Work of one call."},
-		{name: "start_fuel", shape: countShape(), doc: "Work of starting an instance."},
+		{name: "fuel", shape: countShape(), later: true, doc: "Work of one call."},
+		{name: "start_fuel", shape: countShape(), later: true, doc: "Work of starting an instance."},
 		{name: "deadline", shape: durationShape(), doc: "Time of one call."},
 		{name: "start_deadline", shape: durationShape(), doc: "Time of starting an instance."},
 	}}
@@ -148,7 +148,7 @@ func runShape() *shape {
 		{name: "parallel", shape: intShape(1, 65536), doc: "Tasks at once; default: number of processors."},
 		{name: "state", shape: sizeShape(), def: "1GiB", doc: "Size of all channels together."},
 		{name: "wall_time", shape: durationShape(), doc: "Time of the run."},
-		{name: "fuel", shape: countShape(), doc: "Work of all calls together."},
+		{name: "fuel", shape: countShape(), later: true, doc: "Work of all calls together."},
 	}}
 }
 
@@ -217,9 +217,9 @@ func grantsShape(n names) *shape {
 			{name: "max_bytes", shape: sizeShape(), def: "4MiB", doc: "Size of one response."},
 			{name: "rate", shape: rateShape(), doc: "Requests in a time."},
 		}}},
-		{name: "telemetry", later: true, doc: "Events, stream labels and metrics.", shape: &shape{form: formObject, what: "an object {names, rate}", fields: []field{
+		{name: "telemetry", doc: "Events, stream labels and metrics.", shape: &shape{form: formObject, what: "an object {names, rate}", fields: []field{
 			{name: "names", shape: listShape("a list of names", textShape(newName(name{what: "a name", pattern: `[A-Za-z0-9_.:/-]*\*?`, rule: "letters, digits and _ . : / -, * only at the end", max: 128}))), need: true, doc: "Event types, labels and metric names."},
-			{name: "rate", shape: rateShape(), doc: "Calls in a time."},
+			{name: "rate", shape: rateShape(), later: true, doc: "Calls in a time."},
 		}}},
 	}}
 }
@@ -254,12 +254,12 @@ func secretShape(n names) *shape {
 
 func storeShape(n names) *shape {
 	delay := &shape{form: formObject, what: "an object {max_delay}", fields: []field{
-		{name: "max_delay", shape: durationShape(), need: true, doc: "Longest time until a step is on disk."},
+		{name: "max_delay", shape: durationShape(), need: true, later: true, doc: "Longest time until a step is on disk."},
 	}}
 	return &shape{form: formObject, what: "a store", fields: []field{
 		{name: "url", shape: &shape{form: formText, what: n.url.what, text: n.url, url: true}, local: true, doc: "Where it is."},
-		{name: "durability", shape: &shape{form: formWord, words: words(DurabilitySync, DurabilityExit), alt: delay}, def: "sync", doc: "Who waits for the disk."},
-		{name: "keep", def: "{}", doc: "What of a thread is kept.", shape: &shape{form: formObject, what: "an object {last, for}", fields: []field{
+		{name: "durability", shape: &shape{form: formWord, words: []word{{text: DurabilitySync}, {text: DurabilityExit, later: true}}, alt: delay}, def: "sync", doc: "Who waits for the disk."},
+		{name: "keep", def: "{}", later: true, doc: "What of a thread is kept.", shape: &shape{form: formObject, what: "an object {last, for}", fields: []field{
 			{name: "last", shape: intShape(1, 1e9), doc: "Checkpoints."},
 			{name: "for", shape: durationShape(), doc: "Time."},
 		}}},
@@ -268,11 +268,11 @@ func storeShape(n names) *shape {
 
 func streamShape(n names) *shape {
 	return &shape{form: formObject, what: "a stream", fields: []field{
-		{name: "url", shape: &shape{form: formText, what: n.url.what, text: n.url, url: true}, local: true, later: true, doc: "Where it is."},
+		{name: "url", shape: &shape{form: formText, what: n.url.what, text: n.url, url: true}, local: true, doc: "Where it is."},
 		{name: "queue", shape: intShape(1, 1e7), def: "1024", doc: "Events that wait."},
 		{name: "overflow", shape: wordShape(words("block", "reject", "drop_oldest")), def: "block", doc: "What happens when the queue is full."},
 		{name: "block_for", shape: durationShape(), def: "2s", doc: "Longest wait under block."},
-		{name: "limit", def: "{}", doc: "Rate of events.", shape: &shape{form: formObject, what: "an object {rate, burst}", fields: []field{
+		{name: "limit", def: "{}", later: true, doc: "Rate of events.", shape: &shape{form: formObject, what: "an object {rate, burst}", fields: []field{
 			{name: "rate", shape: rateShape(), doc: "Events in a time."},
 			{name: "burst", shape: intShape(1, 1e9), doc: "Events at once."},
 		}}},

@@ -42,6 +42,7 @@ type Event struct {
 	Duration   time.Duration // node_end, node_retry, node_error
 	Checkpoint string        // id of the step record
 	Status     string        // of the thread after the event; checkpoint and run events
+	Live       uint32        // node_end: live events that the attempt sent
 	Question   string        // interrupt, answer: id of the question
 	Err        *Error        // node_retry, node_error, run_error
 }
@@ -164,7 +165,7 @@ func (m *StepMeta) count() uint32 {
 }
 
 func (e Ended) event(t EventType, branch string, step int) Event {
-	return Event{Type: t, Run: branch, Step: step, Node: e.Node, Path: e.Path, Attempt: e.Attempt, Duration: time.Duration(e.Duration) * time.Microsecond}
+	return Event{Type: t, Run: branch, Step: step, Node: e.Node, Path: e.Path, Attempt: e.Attempt, Duration: time.Duration(e.Duration) * time.Microsecond, Live: e.Live}
 }
 
 func (m *TaskMeta) events(kind checkpoint.Kind) []Event {

@@ -55,7 +55,8 @@ type Ended struct {
 	Node     string `json:"node"`
 	Path     string `json:"path,omitempty"`
 	Attempt  int    `json:"attempt"`
-	Duration int64  `json:"us"` // microseconds
+	Duration int64  `json:"us"`             // microseconds
+	Live     uint32 `json:"live,omitempty"` // live events that it sent
 }
 
 // Pending is an entry of the frontier.

@@ -55,6 +55,8 @@ type Outcome struct {
 	Output []byte
 	// Sends are the node's own routing decisions, in order.
 	Sends []Send
+	// Live is how many live events the attempt sent; the end of the task tells it.
+	Live uint32
 	// Ask ends the attempt with a question; nothing else counts then. When it is
 	// answered the task runs again, with the question and the answer in Asked.
 	Ask *Ask

@@ -29,6 +29,7 @@ type taskRun struct {
 	finished bool
 	recorded bool // in a record of its own, so not in the step's
 	took     time.Duration
+	live     uint32
 	output   []byte
 	writes   []Write
 	sends    []Send
@@ -312,7 +313,7 @@ func (x *execution) attempt(ctx context.Context, t *taskRun) {
 			out = Outcome{}
 		}
 	}
-	t.err, t.output, t.writes, t.sends, t.finished = e, out.Output, writes, out.Sends, true
+	t.err, t.output, t.writes, t.sends, t.live, t.finished = e, out.Output, writes, out.Sends, out.Live, true
 	if x.left.Load() > 1 {
 		x.run.endSoon(t) // its siblings still run
 	}
@@ -426,5 +427,5 @@ func (t *taskRun) newRecord(r *Run, kind checkpoint.Kind) (*checkpoint.Record, *
 }
 
 func (t *taskRun) ended() Ended {
-	return Ended{Node: t.task.Node.Name, Path: t.task.Path, Attempt: t.task.Attempt, Duration: t.took.Microseconds()}
+	return Ended{Node: t.task.Node.Name, Path: t.task.Path, Attempt: t.task.Attempt, Duration: t.took.Microseconds(), Live: t.live}
 }
