@@ -1,89 +1,103 @@
-// Command embed shows how a Go program runs a workflow: it brings nodes of its own, starts a run, follows its events
-// and reads the result. The store is in memory; with Options.OpenStore and a URL it would be a folder.
+// Command embed is merge-gate inside a Go program: a graph of modules with one node that is a function of the program,
+// its runs kept in a folder. Ctrl-C stops it after the tasks that run; started again, it goes on there.
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 
+	"github.com/dashhost/dashhost/checkpoint"
 	"github.com/dashhost/dashhost/host"
+	"github.com/dashhost/dashhost/host/openurl"
 )
 
-type order struct {
-	Order struct {
-		Country string `json:"country"`
-		Price   int    `json:"price"`
-	} `json:"order"`
-}
-
-type score struct {
-	Score int `json:"score"`
-}
-
-type verdict struct {
-	Verdict string `json:"verdict"`
-}
-
-func byPrice(_ *host.Task, in order) (score, error) {
-	return score{in.Order.Price / 100}, nil
-}
-
-func byCountry(t *host.Task, in order) (score, error) {
-	if in.Order.Country == "" {
-		return score{}, &host.Error{Code: "no_country", Message: "the order has no country", Final: true}
-	}
-	if in.Order.Country == "XX" {
-		return score{10}, nil
-	}
-	return score{}, nil
-}
-
-func decide(_ *host.Task, in score) (verdict, error) {
-	if in.Score > 10 {
-		return verdict{"ask a person"}, nil
-	}
-	return verdict{"accept"}, nil
-}
-
 func main() {
-	if err := check(context.Background(), "examples/embed/workflow.yaml", `{"country":"XX","price":250}`, os.Stdout); err != nil {
+	manifest := flag.String("manifest", "workflow.yaml", "the graph")
+	dir := flag.String("dir", ".dashhost", "where runs and compiled modules are kept")
+	thread := flag.String("thread", "change-1", "what the run belongs to: the same name goes on with the same run")
+	input := flag.String("input", "../merge-gate/sample.patch", "the patch")
+	flag.Parse()
+	patch, err := os.ReadFile(*input)
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "embed:", err)
 		os.Exit(1)
 	}
+
+	interrupted, restore := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer restore()
+	context.AfterFunc(interrupted, restore) // the second Ctrl-C ends the process, and that loses nothing either
+
+	g := gate{
+		manifest: *manifest, store: *dir + "/store", cache: *dir + "/cache", log: os.Stderr,
+		nodes: host.Nodes{"policy": policy(owners{"deploy/": "the platform team"})},
+	}
+	res, err := g.run(context.Background(), interrupted, *thread, patch)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "embed:", err)
+		os.Exit(1)
+	}
+	os.Stdout.Write(res.Output)
+	fmt.Fprintln(os.Stderr, res.Status)
+	if res.Status == "stopped" {
+		fmt.Fprintln(os.Stderr, "run the same command again to go on")
+		os.Exit(5)
+	}
 }
 
-// check runs the workflow on one order and prints what it decided.
-func check(ctx context.Context, manifest, order string, out io.Writer) (err error) {
-	h, err := host.New(nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, h.Close(ctx)) }()
+// gate is how this program runs its graph.
+type gate struct {
+	manifest string
+	store    string // folder of the runs
+	cache    string // folder of compiled modules
+	nodes    host.Nodes
+	log      io.Writer // gets a line for each task
+}
 
-	g, err := h.Load(ctx, manifest, &host.LoadOptions{Nodes: host.Nodes{
-		"price":   host.Func(byPrice),
-		"country": host.Func(byCountry),
-		"decide":  host.Func(decide),
-	}})
+// run takes a patch through the graph. A thread that was stopped, failed or killed goes on
+// where it was, one that is done gives its result again. When stop ends, the tasks that run are finished and no other
+// is started; when ctx ends, they are interrupted.
+func (g *gate) run(ctx, stop context.Context, thread string, patch []byte) (_ *host.Result, err error) {
+	h, err := host.New(&host.Options{
+		Store:    "file:" + g.store,
+		CacheDir: g.cache,
+		OpenStore: func(ctx context.Context, url string) (*checkpoint.Store, error) {
+			return openurl.Store(ctx, url, nil)
+		},
+	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	run, err := h.Start(ctx, g, []byte(order), &host.RunOptions{Thread: "order-17"})
+	defer func() { err = errors.Join(err, h.Close(context.WithoutCancel(ctx))) }()
+
+	graph, err := h.Load(ctx, g.manifest, &host.LoadOptions{Nodes: g.nodes})
 	if err != nil {
-		return err
+		return nil, err
 	}
+	run, err := h.Start(ctx, graph, patch, &host.RunOptions{Thread: thread, IfExists: host.IfExistsResume})
+	if err != nil {
+		return nil, err
+	}
+	ended := context.AfterFunc(stop, func() { _ = run.Drain(ctx) }) // how it ended, Wait says
+	defer ended()
 	for ev := range run.Events() {
-		if ev.Type == host.EventNodeEnd {
-			fmt.Fprintf(out, "step %d: %s\n", ev.Step, ev.Node)
+		switch ev.Type {
+		case host.EventNodeEnd:
+			fmt.Fprintf(g.log, "step %d: %s\n", ev.Step, ev.Node)
+		case host.EventNodeError:
+			fmt.Fprintf(g.log, "step %d: %v\n", ev.Step, ev.Err)
 		}
 	}
-	res, err := run.Wait(ctx)
-	if err != nil {
-		return err
+	res, err := run.Wait(context.WithoutCancel(ctx))
+	switch {
+	case err != nil:
+		return nil, err
+	case res.Err != nil:
+		return res, res.Err
 	}
-	fmt.Fprintf(out, "%s: %s\n", res.Status, res.Output)
-	return nil
+	return res, nil
 }

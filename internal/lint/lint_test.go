@@ -83,29 +83,19 @@ func TestReadmeCommandsAreBuilt(t *testing.T) {
 	}
 }
 
-// The Go code that README shows is code of an example that runs in a test, line by line.
+// The program that README tells its reader to save is examples/order, which runs in a test: the first block of each
+// language is the file, byte by byte.
 func TestReadmeCodeRuns(t *testing.T) {
-	_, rest, found := strings.Cut(string(read(t, root+"/README.md")), "```go\n")
-	block, _, closed := strings.Cut(rest, "```")
-	if !found || !closed {
-		t.Fatal("README.md: no Go code in it")
-	}
-	flat := func(code string) (lines []string) {
-		for line := range strings.Lines(code) {
-			lines = append(lines, strings.TrimSpace(line))
-		}
-		return lines
-	}
-	shown, source := flat(block), flat(string(read(t, root+"/examples/embed/main.go")))
-	if len(shown) < 5 {
-		t.Fatalf("README.md: the Go code has %d lines", len(shown))
-	}
-	for i := range source {
-		if len(source)-i >= len(shown) && slices.Equal(source[i:i+len(shown)], shown) {
-			return
+	readme := string(read(t, root+"/README.md"))
+	for language, file := range map[string]string{"go": "examples/order/main.go", "yaml": "examples/order/workflow.yaml"} {
+		_, rest, found := strings.Cut(readme, "```"+language+"\n")
+		block, _, closed := strings.Cut(rest, "```")
+		if !found || !closed {
+			t.Errorf("README.md: no block of %s in it", language)
+		} else if block != string(read(t, root+"/"+file)) {
+			t.Errorf("README.md: its first block of %s is not %s", language, file)
 		}
 	}
-	t.Error("README.md: its Go code is not a part of examples/embed/main.go")
 }
 
 // Each target of the Makefile is listed by make help, and is declared as what it is: not a file.
