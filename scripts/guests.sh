@@ -9,7 +9,7 @@
 #
 #	go go1.26.8
 #	rust rustc 1.96.0 (...)
-#	go   DIGEST  examples/merge-gate/nodes/split.wasm
+#	go   DIGEST  examples/merge-gate/wasm/split.wasm
 #
 # With the same compiler, bytes must be equal. With another version they cannot be: check then builds all
 # the same, and says that it did not compare.
@@ -21,11 +21,11 @@ lock=$root/guests.lock
 # LANG  WASM  FOLDER (with the go.mod or the Cargo workspace)  PACKAGE  MANIFEST
 guests() {
 	cat <<-'LIST'
-		go   examples/merge-gate/nodes/split.wasm   examples/merge-gate/nodes split   examples/merge-gate/workflow.yaml
-		go   examples/merge-gate/nodes/chars.wasm   examples/merge-gate/nodes chars   examples/merge-gate/workflow.yaml
-		go   examples/merge-gate/nodes/report.wasm  examples/merge-gate/nodes report  examples/merge-gate/workflow.yaml
-		rust examples/merge-gate/nodes/secrets.wasm examples/merge-gate/nodes secrets examples/merge-gate/workflow.yaml
-		rust examples/merge-gate/nodes/deps.wasm    examples/merge-gate/nodes deps    examples/merge-gate/workflow.yaml
+		go   examples/merge-gate/wasm/split.wasm   examples/merge-gate/nodes split   examples/merge-gate/workflow.yaml
+		go   examples/merge-gate/wasm/chars.wasm   examples/merge-gate/nodes chars   examples/merge-gate/workflow.yaml
+		go   examples/merge-gate/wasm/report.wasm  examples/merge-gate/nodes report  examples/merge-gate/workflow.yaml
+		rust examples/merge-gate/wasm/secrets.wasm examples/merge-gate/nodes secrets examples/merge-gate/workflow.yaml
+		rust examples/merge-gate/wasm/deps.wasm    examples/merge-gate/nodes deps    examples/merge-gate/workflow.yaml
 	LIST
 }
 

@@ -87,6 +87,7 @@ func (a *app) explainOwn(f *fault, err error) bool {
 		usage     *usageError
 		notYet    *notYetError
 		file      *fileError
+		notEmpty  *notEmptyError
 		noStore   *noStoreError
 		large     *tooLargeError
 		notFound  *threadNotFoundError
@@ -107,6 +108,9 @@ func (a *app) explainOwn(f *fault, err error) bool {
 	case errors.As(err, &file):
 		f.Exit = exitUsage
 		a.explainFile(f, file)
+	case errors.As(err, &notEmpty):
+		f.Exit = exitUsage
+		f.hint("name a folder that is not there yet, or an empty one")
 	case errors.As(err, &large):
 		f.Exit = exitUsage
 		if large.Raise != "" {

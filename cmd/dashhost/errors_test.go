@@ -29,6 +29,7 @@ func TestExplain(t *testing.T) {
 		{&fileError{What: "input", Path: "i", Err: os.ErrNotExist}, exitUsage, "working directory"},
 		{&fileError{What: "input", Path: "i", Err: os.ErrPermission}, exitUsage, ""},
 		{&tooLargeError{What: "input", Path: "i", Max: 1, Raise: "raise run.state"}, exitUsage, "raise run.state"},
+		{&notEmptyError{Dir: "d"}, exitUsage, "an empty one"},
 		{&noStoreError{Dir: "d"}, exitFailed, "--store"},
 		{&threadNotFoundError{Prefix: "t"}, exitFailed, "dashhost thread list"},
 		{&ambiguousError{Prefix: "t", Matches: []string{"t1", "t2"}}, exitUsage, "dashhost thread list t"},

@@ -25,7 +25,8 @@ func (a *app) rootCommand() *cobra.Command {
 
 Exit codes: 0 done, 1 the run or check failed, 2 wrong usage or invalid manifest, 3 waiting,
 4 stored data is damaged, 5 stopped before the end, 130 second interrupt.`
-	c.Example = `  dashhost run workflow.yaml
+	c.Example = `  dashhost new demo --example merge-gate
+  dashhost run workflow.yaml
   git diff main... | dashhost run workflow.yaml --input - --thread pr-42
   dashhost thread list
   dashhost resume pr-42`
@@ -60,7 +61,7 @@ Exit codes: 0 done, 1 the run or check failed, 2 wrong usage or invalid manifest
 			c.AddCommand(s)
 		}
 	}
-	add("project", a.runCommand(), a.resumeCommand(), a.validateCommand(), a.graphCommand(), a.schemaCommand())
+	add("project", a.newCommand(), a.runCommand(), a.resumeCommand(), a.validateCommand(), a.graphCommand(), a.schemaCommand())
 	add("stored", a.threadCommand(), a.eventsCommand(), a.moduleCommand())
 	add("tool", a.versionCommand(), a.completionCommand())
 	c.SetHelpCommandGroupID("tool")

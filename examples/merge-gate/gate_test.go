@@ -1,5 +1,3 @@
-// Package mergegate tests the example as it is committed: the manifest, the wasm and the sample patch, on the real
-// host. testdata/report.md is what README's first command prints.
 package mergegate
 
 import (
@@ -56,7 +54,7 @@ func runGate(t *testing.T, patch []byte, replace ...string) *host.Result {
 func changed(t *testing.T, replace []string) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.CopyFS(filepath.Join(dir, "nodes"), os.DirFS("nodes")); err != nil {
+	if err := os.CopyFS(filepath.Join(dir, "wasm"), os.DirFS("wasm")); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile("workflow.yaml")

@@ -19,7 +19,7 @@ import (
 func guests(t testing.TB) []string {
 	t.Helper()
 	var files []string
-	for _, dir := range []string{"../testdata", "../../cmd/dashhost/testdata/guests", "../../examples/merge-gate/nodes"} {
+	for _, dir := range []string{"../testdata", "../../cmd/dashhost/testdata/guests", "../../examples/merge-gate/wasm"} {
 		f, err := filepath.Glob(filepath.Join(dir, "*.wasm"))
 		if err != nil || len(f) == 0 {
 			t.Fatalf("no guests in %s: %v", dir, err)
