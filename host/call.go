@@ -34,6 +34,9 @@ func (h *Host) CallModule(ctx context.Context, name string, wasm []byte, o *Call
 	if o == nil {
 		o = &CallOptions{}
 	}
+	if err := h.usable(nil); err != nil {
+		return nil, err
+	}
 	m, err := h.guest.Load(ctx, wasm, &guest.ModuleOptions{Name: name})
 	if err != nil {
 		return nil, err

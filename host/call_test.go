@@ -72,7 +72,7 @@ func TestCallModuleErrors(t *testing.T) {
 	if err := h.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := h.CallModule(t.Context(), "echo", testGuest(t, "echo"), nil); r != nil || !errors.Is(err, guest.ErrClosed) {
+	if r, err := h.CallModule(t.Context(), "echo", testGuest(t, "echo"), nil); r != nil || !errors.Is(err, host.ErrClosed) {
 		t.Errorf("%v, %v, want an error of a closed host", r, err)
 	}
 }

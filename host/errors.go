@@ -17,6 +17,7 @@ var (
 	ErrNotFound = errors.New("no such thread")  // Resume of a thread that the store does not have
 	ErrExists   = errors.New("thread exists")   // *ExistsError
 	ErrFinished = errors.New("thread finished") // *FinishedError
+	ErrForeign  = errors.New("the graph was loaded by another host")
 
 	ErrPending    = errors.New("the question waits for its answer") // Task.Ask
 	ErrNoQuestion = engine.ErrNoQuestion                            // an answer to what was not asked

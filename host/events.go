@@ -89,6 +89,7 @@ type feed struct {
 	events  []Event
 	last    time.Time // of the last checkpoint
 	reading bool
+	ending  bool // nobody waits for the reader any more
 	closed  bool
 }
 
@@ -105,14 +106,23 @@ func (f *feed) emit(e engine.Event) {
 	if !ok {
 		return
 	}
-	for f.reading && len(f.events) >= feedSize {
+	for f.reading && !f.ending && len(f.events) >= feedSize {
 		f.change.Wait()
 	}
-	if len(f.events) >= feedSize {
+	if !f.reading && len(f.events) >= feedSize {
 		f.events = f.events[1:]
 	}
 	f.events = append(f.events, ev)
 	f.change.Broadcast()
+}
+
+// end lets the run go on to its end without waiting for the reader, who still
+// gets everything.
+func (f *feed) end() {
+	f.mu.Lock()
+	f.ending = true
+	f.change.Broadcast()
+	f.mu.Unlock()
 }
 
 func (f *feed) close() {

@@ -61,7 +61,7 @@ func New(o *Options) (*Host, error) {
 		h.log = hclog.NewNullLogger()
 	}
 	if h.opts.OpenStore == nil {
-		h.opts.OpenStore = openMemory
+		h.opts.OpenStore = h.openMemory
 	}
 	if h.opts.Clock == nil {
 		h.opts.Clock = systemClock
@@ -74,11 +74,24 @@ func New(o *Options) (*Host, error) {
 	return h, nil
 }
 
-func openMemory(_ context.Context, url string) (*checkpoint.Store, error) {
+func (h *Host) openMemory(_ context.Context, url string) (*checkpoint.Store, error) {
 	if url != memoryURL {
 		return nil, &SchemeError{URL: url}
 	}
-	return checkpoint.New(memstore.New(), nil), nil
+	return checkpoint.New(memstore.New(), &checkpoint.Options{Logger: h.log, Now: h.opts.Clock.Now}), nil
+}
+
+// usable checks that the host is open and made g, if there is one.
+func (h *Host) usable(g *Graph) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.closed:
+		return ErrClosed
+	case g != nil && g.host != h:
+		return ErrForeign
+	}
+	return nil
 }
 
 const memoryURL = "mem:"

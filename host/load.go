@@ -67,6 +67,9 @@ func (h *Host) Load(ctx context.Context, path string, o *LoadOptions) (*Graph, e
 	if o == nil {
 		o = &LoadOptions{}
 	}
+	if err := h.usable(nil); err != nil {
+		return nil, err
+	}
 	in := &inspector{wasm: map[string][]byte{}}
 	wg, warnings, err := workflow.Load(ctx, path, &workflow.Options{Inspect: in.inspect, Natives: o.Nodes.names()})
 	if err != nil {

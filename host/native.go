@@ -204,7 +204,7 @@ func (n *nativeNode) Run(ctx context.Context, et *engine.Task) (engine.Outcome, 
 	defer set.Close()
 	t := &Task{ctx: ctx, task: et, set: set, log: n.host.log}
 	ended := make(chan error, 1)
-	go func() { ended <- n.call(t) }()
+	go n.call(t, ended)
 
 	var err error
 	select {
@@ -249,12 +249,16 @@ func (n *nativeNode) Run(ctx context.Context, et *engine.Task) (engine.Outcome, 
 	return engine.Outcome{}, &Error{Code: codeFailed, Message: err.Error(), Retryable: true}
 }
 
-func (n *nativeNode) call(t *Task) (err error) {
+// call runs the function and sends how it ended, also if it panicked or ended
+// its goroutine.
+func (n *nativeNode) call(t *Task, ended chan<- error) {
+	err := error(&Error{Code: engine.CodePanic, Message: "the node ended its goroutine (runtime.Goexit)"})
 	defer func() {
 		if p := recover(); p != nil {
 			n.host.log.Error("native node panicked", "node", n.node.Name, "panic", p, "stack", string(debug.Stack()))
 			err = &Error{Code: engine.CodePanic, Message: fmt.Sprint(p)}
 		}
+		ended <- err
 	}()
-	return n.run(t)
+	err = n.run(t)
 }

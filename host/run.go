@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"iter"
@@ -30,6 +31,7 @@ type Run struct {
 	res  *Result
 	err  error
 
+	own      *Graph // loaded for this run only, nil if the caller brought it
 	replaced int
 	once     sync.Once
 }
@@ -76,6 +78,7 @@ func (r *Run) Wait(ctx context.Context) (*Result, error) {
 // is started. It returns when the run has ended, or with ctx's error.
 func (r *Run) Drain(ctx context.Context) error {
 	if r.engine != nil {
+		r.events.end()
 		r.engine.Drain()
 	}
 	select {
@@ -92,6 +95,7 @@ func (r *Run) Cancel() { r.cancel() }
 
 // loop drives the engine to its end.
 func (r *Run) loop(ctx context.Context) {
+	defer context.AfterFunc(ctx, r.events.end)()
 	res, err := r.engine.Loop(ctx)
 	r.events.close()
 	if err != nil {
@@ -105,6 +109,11 @@ func (r *Run) loop(ctx context.Context) {
 func (r *Run) finish() {
 	r.once.Do(func() {
 		r.cancel()
+		if r.own != nil {
+			if err := r.own.Close(context.Background()); err != nil {
+				r.host.log.Error("close graph", "graph", r.graph.Name, "error", err)
+			}
+		}
 		r.host.forget(r)
 		close(r.done)
 	})
@@ -113,7 +122,7 @@ func (r *Run) finish() {
 func (r *Run) result(res *engine.Result) *Result {
 	out := &Result{
 		Thread: r.thread, Run: res.Branch, Status: res.Status, Checkpoint: res.Checkpoint, Steps: res.Steps, Tasks: res.Tasks,
-		Duration: time.Since(r.began), Replaced: r.replaced, Err: res.Err,
+		Duration: r.host.opts.Clock.Now().Sub(r.began), Replaced: r.replaced, Err: res.Err,
 	}
 	out.Questions = questionsOf(res.Questions)
 	out.Output, out.OutputText = bindOutput(r.graph, r.engine.State, r.engine.Channels())
@@ -156,7 +165,7 @@ func bindInput(g *workflow.Graph, in []byte, isJSON bool) (engine.Input, int, er
 		if err := rawjson.Valid(in); err != nil {
 			return engine.Input{}, 0, &Error{Code: codeInput, Message: "input: " + err.Error(), Hint: inputHint(b)}
 		}
-		return engine.Input{Channel: b.Channel, Value: in}, 0, nil
+		return engine.Input{Channel: b.Channel, Value: bytes.Clone(in)}, 0, nil // the caller may use its buffer again
 	}
 	replaced := 0
 	for rest := in; len(rest) > 0; {

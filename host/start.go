@@ -50,6 +50,14 @@ func (h *Host) Start(ctx context.Context, g *Graph, input []byte, o *RunOptions)
 	if o == nil {
 		o = &RunOptions{}
 	}
+	if err := h.usable(g); err != nil {
+		return nil, err
+	}
+	switch o.IfExists {
+	case "", IfExistsFail, IfExistsResume, IfExistsSkip:
+	default:
+		return nil, fmt.Errorf("if exists %q: expected fail, resume or skip", o.IfExists)
+	}
 	s, err := h.storeOf(ctx, g.graph)
 	if err != nil {
 		return nil, err
@@ -106,8 +114,6 @@ func (h *Host) existing(ctx context.Context, s *checkpoint.Store, g *Graph, thre
 		return h.Resume(ctx, thread, &ResumeOptions{Graph: g})
 	case ifExists == IfExistsFail, !finished(info):
 		return nil, &ExistsError{Thread: thread, Status: ThreadStatus(info)}
-	case ifExists != "":
-		return nil, fmt.Errorf("if-exists %q: expected fail, resume or skip", ifExists)
 	}
 	return nil, nil
 }
@@ -159,6 +165,9 @@ func (h *Host) Resume(ctx context.Context, thread string, o *ResumeOptions) (*Ru
 	if o == nil {
 		o = &ResumeOptions{}
 	}
+	if err := h.usable(o.Graph); err != nil {
+		return nil, err
+	}
 	wg := &workflow.Graph{}
 	if o.Graph != nil {
 		wg = o.Graph.graph
@@ -184,6 +193,23 @@ func (h *Host) Resume(ctx context.Context, thread string, o *ResumeOptions) (*Ru
 	if err != nil {
 		return nil, err
 	}
+	var own *Graph // nobody else knows it, so it ends with the run
+	if g != o.Graph {
+		own = g
+	}
+	r, err := h.resume(ctx, s, g, thread, upgrade, o)
+	if err != nil {
+		if own != nil {
+			err = errors.Join(err, own.Close(context.WithoutCancel(ctx)))
+		}
+		return nil, err
+	}
+	r.own = own
+	return r, r.start(ctx)
+}
+
+// resume claims a thread and takes it up.
+func (h *Host) resume(ctx context.Context, s *checkpoint.Store, g *Graph, thread string, upgrade bool, o *ResumeOptions) (*Run, error) {
 	claim, err := s.Claim(ctx, thread, &checkpoint.ClaimOptions{TakeOver: o.TakeOver, AcceptLoss: o.AcceptLoss})
 	if err != nil {
 		return nil, err
@@ -192,7 +218,7 @@ func (h *Host) Resume(ctx context.Context, thread string, o *ResumeOptions) (*Ru
 	if err := r.takeUp(ctx, upgrade, o.Answers); err != nil {
 		return nil, errors.Join(err, giveBack(ctx, claim))
 	}
-	return r, r.start(ctx)
+	return r, nil
 }
 
 func (r *Run) takeUp(ctx context.Context, upgrade bool, answers []Answer) error {
@@ -201,6 +227,9 @@ func (r *Run) takeUp(ctx context.Context, upgrade bool, answers []Answer) error 
 			return &FinishedError{Thread: r.thread, Status: "without a checkpoint"}
 		}
 		return err
+	}
+	if !r.engine.Due() { // it ended between our look at it and the claim
+		return &FinishedError{Thread: r.thread, Status: engine.StatusDone}
 	}
 	if upgrade {
 		if err := r.engine.Upgrade(ctx); err != nil {
@@ -266,7 +295,7 @@ func (h *Host) canUpgrade(ctx context.Context, s *checkpoint.Store, thread strin
 
 func (h *Host) newRun(g *Graph, s *checkpoint.Store, claim *checkpoint.Claim, since time.Time, userGrant bool) *Run {
 	r := &Run{
-		host: h, graph: g.graph, thread: claim.Thread(), claim: claim, events: newFeed(since), began: time.Now(), done: make(chan struct{}),
+		host: h, graph: g.graph, thread: claim.Thread(), claim: claim, events: newFeed(since), began: h.opts.Clock.Now(), done: make(chan struct{}),
 	}
 	r.engine = engine.New(engine.Config{
 		Graph: g.graph, Nodes: g.nodes, Claim: claim, Clock: h.opts.Clock, Emit: r.emit(g, s), UserGrant: userGrant,

@@ -56,9 +56,8 @@ type Run struct {
 
 	drainOnce sync.Once
 	drained   chan struct{} // closed by Drain
-	began     time.Time
-	tasks     int // ended in this run
-	steps     int // taken in this run
+	tasks     int           // ended in this run
+	steps     int           // taken in this run
 }
 
 // Result is how a run ended.
@@ -78,7 +77,7 @@ func New(cfg Config) *Run {
 	if cfg.Clock == nil {
 		cfg.Clock = SystemClock{}
 	}
-	r := &Run{cfg: cfg, graph: cfg.Graph, digest: cfg.Graph.Digest(), began: cfg.Clock.Now(), drained: make(chan struct{})}
+	r := &Run{cfg: cfg, graph: cfg.Graph, digest: cfg.Graph.Digest(), drained: make(chan struct{})}
 	r.bg.idle = sync.NewCond(&r.mu)
 	return r
 }
@@ -231,7 +230,7 @@ func (r *Run) Loop(ctx context.Context) (*Result, error) {
 	r.flusher.Go(func() { r.watch(ctx, cancel) })
 	if w := r.graph.Run.WallTime; w > 0 {
 		var done context.CancelFunc
-		ctx, done = context.WithDeadlineCause(ctx, r.began.Add(w), r.wallTime(w))
+		ctx, done = context.WithTimeoutCause(ctx, w, r.wallTime(w))
 		defer done()
 	}
 	for len(r.next) > 0 {
@@ -349,6 +348,9 @@ func (r *Run) releaseRecord(status string, e *Error) (*checkpoint.Record, []Even
 		Meta:  mustJSON(m), Events: uint32(len(evs)),
 	}, evs
 }
+
+// Due reports whether a run has anything to do, after Begin or Resume.
+func (r *Run) Due() bool { return len(r.next) > 0 }
 
 // State returns the value of a channel as the run last left it, nil if it was
 // never written. Call it only when Loop is not running.
