@@ -20,7 +20,7 @@ test: ## the root module's tests: what README promises
 	@echo "left for make integration: nested modules (sdk, examples), rebuilt guests, other platforms, race detector, linters, fuzzing, $(N) kills"
 
 race: ## the tests of everything that runs concurrently, under the race detector
-	$(GO) test -race ./abi/... ./guest/... ./checkpoint/... ./host/... ./internal/...
+	$(GO) test -race ./guest ./checkpoint/... ./host/... ./streaming/... ./internal/engine ./internal/vfs ./cmd/...
 
 integration: vet lint race nested guests-check cross fuzz crash crowd ## everything that go test ./... does not cover
 
