@@ -106,7 +106,7 @@ func (s *store) lookAhead(g *segment, off int64) (first *found, promised bool, e
 		}
 		i := 0
 		for i+frame.HeaderSize <= n {
-			j := bytes.Index(buf[i:n], []byte{0xd5, 'd', 'h', 'f'})
+			j := bytes.Index(buf[i:n], []byte(frame.Magic))
 			if j < 0 {
 				i = n
 				break

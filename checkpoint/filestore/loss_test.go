@@ -336,4 +336,3 @@ func mustBeSound(t *testing.T, s *checkpoint.Store, name, id string) {
 		t.Error(err)
 	}
 }
-

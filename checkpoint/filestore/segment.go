@@ -154,7 +154,7 @@ func (s *store) createSegment(h head, frames func(*segment) error) (*segment, er
 	temp := s.path(fmt.Sprintf("log/%08d.new", h.number))
 	f, err := s.fs.Create(temp)
 	if errors.Is(err, fs.ErrExist) { // left by a process that died here; we hold the lock
-		if err = s.fs.Remove(temp); err == nil {
+		if err = s.removeUnused(temp); err == nil {
 			f, err = s.fs.Create(temp)
 		}
 	}
@@ -170,7 +170,7 @@ func (s *store) createSegment(h head, frames func(*segment) error) (*segment, er
 		err = s.grow(g, g.size+1)
 	}
 	if err == nil {
-		err = s.fs.Rename(temp, s.path(g.name()))
+		err = s.install(temp, g.name())
 	}
 	if err != nil {
 		return nil, errors.Join(full(err), f.Close(), s.fs.Remove(temp))
@@ -179,6 +179,30 @@ func (s *store) createSegment(h head, frames func(*segment) error) (*segment, er
 		return nil, errors.Join(err, f.Close())
 	}
 	return g, nil
+}
+
+// removeUnused removes a segment that was not finished, and nothing else.
+func (s *store) removeUnused(path string) error {
+	b, err := s.peek(path, firstFrame)
+	if err == nil && !frame.IsZero(b) && !bytes.HasPrefix(b, []byte(segmentMagic)) {
+		err = fmt.Errorf("%s: %w: is not a segment: move it away", path, fs.ErrExist)
+	}
+	if err != nil {
+		return err
+	}
+	return s.fs.Remove(path)
+}
+
+// install gives a new segment its name. A file that has it is not replaced.
+func (s *store) install(temp, name string) error {
+	f, err := s.fs.Open(s.path(name), false)
+	if err == nil {
+		return errors.Join(fmt.Errorf("%s: %w: is not of this log: move it away", name, fs.ErrExist), f.Close())
+	}
+	if !notExist(err) {
+		return err
+	}
+	return s.fs.Rename(temp, s.path(name))
 }
 
 // name makes the entry of a segment durable.

@@ -3,7 +3,6 @@ package filestore
 import (
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -93,6 +92,9 @@ func (c *cursor) place() place {
 // open one; a process should open it once.
 //
 // Opening takes no lock unless the store is made: it never waits for a process that writes.
+//
+// A store is made in a folder that is missing or empty, or that holds what a process left that died while it made one; any other
+// is a *ForeignError, and nothing in it is changed. With ReadOnly that, and a folder without a store, is ErrNotFound.
 func Open(dir string, o *Options) (driver.Driver, error) {
 	var opt Options
 	if o != nil {
@@ -116,16 +118,7 @@ func open(fsys vfs.FS, locks locker, dir string, o Options) (*store, error) {
 		return nil, fmt.Errorf("segment size %d: want 64 KiB to 1 GiB", o.SegmentSize)
 	}
 	s := &store{fs: fsys, dir: dir, o: o, locks: locks, disk: newDurability()}
-	err := s.readIdentity()
-	if notExist(err) && !o.ReadOnly {
-		if err = s.create(); err == nil {
-			err = s.readIdentity()
-		}
-	}
-	if notExist(err) {
-		return nil, fmt.Errorf("%w: no file %s", driver.ErrNotFound, identityFile)
-	}
-	if err != nil {
+	if err := s.identify(); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -145,90 +138,6 @@ func (s *store) fault(d *driver.Damage) {
 		}
 	}
 	s.faults = append(s.faults, d)
-}
-
-const (
-	identityFile  = "store"
-	identityMagic = "dashstor"
-	identitySize  = 64
-)
-
-func (s *store) readIdentity() error {
-	b, err := vfs.ReadFile(s.fs, s.path(identityFile), 0, 1<<16)
-	if err != nil {
-		return err
-	}
-	le := binary.LittleEndian
-	if len(b) < identitySize || string(b[:8]) != identityMagic || le.Uint32(b[identitySize-4:]) != frame.Sum(0, b[:identitySize-4]) {
-		return &driver.Damage{File: identityFile, Length: int64(len(b)), Reason: "does not match its checksum"}
-	}
-	if v := le.Uint32(b[8:]); v != version {
-		return &driver.VersionError{File: identityFile, Got: v, Max: version}
-	}
-	if len(b) != identitySize {
-		return &driver.Damage{File: identityFile, Offset: identitySize, Length: int64(len(b)) - identitySize, Reason: "bytes after the end"}
-	}
-	copy(s.id[:], b[16:])
-	s.incarnation = le.Uint64(b[32:])
-	return nil
-}
-
-// create makes a store. Its identity is written last: a folder without one is no store yet.
-func (s *store) create() error {
-	for _, d := range []string{s.dir, s.path("log"), s.path("owners")} {
-		if err := s.fs.MkdirAll(d); err != nil {
-			return err
-		}
-	}
-	unlock, err := s.lock(context.Background())
-	if err != nil {
-		return err
-	}
-	err = s.createLocked()
-	return errors.Join(err, unlock())
-}
-
-func (s *store) createLocked() error {
-	if err := s.readIdentity(); !notExist(err) {
-		return err // another process was first
-	}
-	names, err := s.fs.ReadDir(s.path("log"))
-	if err != nil {
-		return err
-	}
-	for _, n := range names {
-		if err := s.removeUnused("log/" + n); err != nil {
-			return err
-		}
-	}
-	rand.Read(s.id[:])
-	g, err := s.createSegment(head{number: 1, seq: 1}, nil)
-	if err != nil {
-		return err
-	}
-	if err := g.file.Close(); err != nil {
-		return err
-	}
-	b := make([]byte, identitySize)
-	le := binary.LittleEndian
-	copy(b, identityMagic)
-	le.PutUint32(b[8:], version)
-	copy(b[16:], s.id[:])
-	le.PutUint64(b[32:], 1)
-	le.PutUint32(b[identitySize-4:], frame.Sum(0, b[:identitySize-4]))
-	return full(vfs.WriteFile(s.fs, s.dir, identityFile, s.temp(identityFile), b))
-}
-
-// removeUnused removes a segment of a store whose creation was cut off. One with frames is a store that lost its identity.
-func (s *store) removeUnused(name string) error {
-	b, err := vfs.ReadFile(s.fs, s.path(name), firstFrame, maxGrow)
-	if err != nil && !errors.Is(err, vfs.ErrTooLong) {
-		return err
-	}
-	if err != nil || !frame.IsZero(b) {
-		return &driver.Damage{File: identityFile, Reason: "is missing, and " + name + " holds records"}
-	}
-	return s.fs.Remove(s.path(name))
 }
 
 // temp is a name for a temporary file that nobody else uses.

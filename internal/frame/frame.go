@@ -61,7 +61,8 @@ const (
 	stuffing   = 0xff
 )
 
-const magic = "\xd5dhf"
+// Magic begins every frame. Part of the format.
+const Magic = "\xd5dhf"
 
 // Header is what stands in front of a body.
 type Header struct {
@@ -116,7 +117,7 @@ func (h *Header) Neighbour() Neighbour { return Neighbour{h.Stream, h.Seq, h.Len
 // Put writes the header for its place.
 func (h *Header) Put(b *[HeaderSize]byte, at Place) {
 	le := binary.LittleEndian
-	copy(b[0:], magic)
+	copy(b[0:], Magic)
 	b[4], b[5] = Version, h.Kind
 	le.PutUint16(b[6:], h.Flags)
 	le.PutUint64(b[8:], h.Seq)
@@ -145,7 +146,7 @@ func Parse(b []byte, at Place) (Header, error) {
 		return h, ErrHeader
 	}
 	b = b[:HeaderSize]
-	if string(b[:4]) != magic {
+	if string(b[:4]) != Magic {
 		if isZero(b) {
 			return h, ErrZero
 		}

@@ -288,13 +288,19 @@ func (m *Mem) SyncDir(dir string) error { return m.do(Op{Kind: "syncdir", Name: 
 func (m *Mem) ReadDir(name string) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	d := m.dirs[path.Clean(name)]
+	name = path.Clean(name)
+	d := m.dirs[name]
 	if d == nil {
 		return nil, &fs.PathError{Op: "readdir", Path: name, Err: fs.ErrNotExist}
 	}
 	var names []string
 	for n := range d.now {
 		names = append(names, n)
+	}
+	for n := range m.dirs {
+		if path.Dir(n) == name && n != name {
+			names = append(names, path.Base(n))
+		}
 	}
 	slices.Sort(names)
 	return names, nil
