@@ -22,6 +22,7 @@ type runReport struct {
 	Duration   int64           `json:"duration_us"`
 	Replaced   int             `json:"replaced,omitempty"` // invalid UTF-8 sequences of the input
 	Skipped    bool            `json:"skipped,omitempty"`  // --if-exists skip, and it did
+	Loss       string          `json:"accepted_loss,omitempty"`
 	Questions  []host.Question `json:"questions,omitempty"`
 	Error      *host.Error     `json:"error,omitempty"`
 	Store      string          `json:"store"`
@@ -89,8 +90,8 @@ func (a *app) printResult(res *host.Result, code int) {
 	if a.flags.json {
 		a.printJSON(&runReport{
 			Thread: res.Thread, Run: res.Run, Status: res.Status, Output: outputJSON(res), Checkpoint: res.Checkpoint, Steps: res.Steps,
-			Tasks: res.Tasks, Duration: res.Duration.Microseconds(), Replaced: res.Replaced, Skipped: res.Skipped, Questions: res.Questions, Error: res.Err,
-			Store: a.scene.store, Next: next, Exit: code,
+			Tasks: res.Tasks, Duration: res.Duration.Microseconds(), Replaced: res.Replaced, Skipped: res.Skipped, Loss: res.Loss,
+			Questions: res.Questions, Error: res.Err, Store: a.scene.store, Next: next, Exit: code,
 		})
 	} else {
 		a.printOutput(res)
@@ -122,9 +123,14 @@ func outputJSON(res *host.Result) json.RawMessage {
 func (a *app) tellResult(res *host.Result, next string) {
 	t := a.talk
 	if res.Replaced > 0 {
-		t.linef("%s %s of the input are not UTF-8 and were replaced", t.paint(yellow, "warning:"), count(res.Replaced, "sequence"))
+		t.linef("%s input: %s not UTF-8, replaced by U+FFFD", t.paint(yellow, "warning:"), count(res.Replaced, "sequence"))
+	}
+	if res.Loss != "" {
+		t.linef("%s the loss is accepted and written down: %s", t.paint(yellow, "warning:"), visible(res.Loss))
 	}
 	switch {
+	case res.Skipped && res.Loss != "":
+		t.linef("sound     the thread is %s, nothing is left to run", res.Status)
 	case res.Skipped:
 		t.linef("skipped   the thread exists and is %s", res.Status)
 	default:
