@@ -7,22 +7,22 @@ N               ?= 200
 FUZZTIME        ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race integration nested guests guests-check cross vet lint bench crash crowd fuzz soak generate cover
+.PHONY: help build test race integration nested guests guests-check first-contact cross vet lint bench crash crowd fuzz soak generate cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## build bin/dashhost
-	$(GO) build -o bin/ ./cmd/dashhost
+build: ## build bin/dashhost, static
+	CGO_ENABLED=0 $(GO) build -o bin/ ./cmd/dashhost
 
 test: ## the root module's tests: what README promises
 	$(GO) test ./...
-	@echo "left for make integration: nested modules (sdk, examples), rebuilt guests, other platforms, race detector, linters, fuzzing, $(N) kills"
+	@echo "left for make integration: nested modules (sdk, examples), rebuilt guests, an installed binary, other platforms, race detector, linters, fuzzing, $(N) kills"
 
 race: ## the tests of everything that runs concurrently, under the race detector
 	$(GO) test -race ./guest ./checkpoint/... ./host/... ./streaming/... ./internal/engine ./internal/vfs ./cmd/...
 
-integration: vet lint race nested guests-check cross fuzz crash crowd ## everything that go test ./... does not cover
+integration: vet lint race nested guests-check first-contact cross fuzz crash crowd ## everything that go test ./... does not cover
 
 nested: ## test the modules that go test ./... stops at (internal/lint/modules.txt)
 	scripts/nested.sh
@@ -32,6 +32,9 @@ guests: ## rebuild the committed wasm of the examples and tests, with its digest
 
 guests-check: ## rebuild the guests elsewhere and compare with what is committed
 	scripts/guests.sh check
+
+first-contact: ## go install from a proxy made of the checkout, new, run; the static binary in an empty root as nobody
+	DASHHOST_FIRST_CONTACT=1 $(GO) test -count=1 -timeout 20m -run '^TestFirstContact$$' -v ./cmd/dashhost
 
 cross: ## build and vet for linux, darwin, windows on amd64 and arm64
 	scripts/cross.sh

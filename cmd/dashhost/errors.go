@@ -162,7 +162,14 @@ func (a *app) explainStored(f *fault, err error) bool {
 	switch {
 	case errors.As(err, &damage):
 		f.Exit = exitDamaged
-		if damage.Thread != "" {
+		switch {
+		case damage.Blob != "" && a.scene.thread != "":
+			f.hint("go on with the files that it was started with, they are kept again: %s", a.command("resume", "", a.scene.thread, "MANIFEST"))
+			f.hint("or with others: %s", a.command("resume", "--upgrade", a.scene.thread, "MANIFEST"))
+		case damage.Gone:
+			f.hint("nothing is left to go on from; give it up: %s", a.command("thread delete", "", damage.Thread))
+			f.hint("other threads of the store are not affected")
+		case damage.Thread != "":
 			f.hint("go on from the newest valid record: %s", a.command("resume", "--accept-loss", damage.Thread))
 			f.hint("other threads of the store are not affected")
 		}

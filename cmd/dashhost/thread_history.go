@@ -16,18 +16,19 @@ import (
 
 // historyRow is a checkpoint as `thread history --json` prints it, one a line.
 type historyRow struct {
-	Checkpoint string          `json:"checkpoint"`
-	Parent     string          `json:"parent,omitempty"`
-	Namespace  string          `json:"namespace,omitempty"`
-	Step       int             `json:"step"`
-	Source     string          `json:"source"`
-	Status     string          `json:"status"`
-	Graph      string          `json:"graph"`
-	Branch     string          `json:"branch"`
-	Time       int64           `json:"time_us"`
-	Done       []host.TaskEnd  `json:"done"`
-	Next       []host.NextTask `json:"next"`
-	Errors     []*host.Error   `json:"errors,omitempty"`
+	Checkpoint string           `json:"checkpoint"`
+	Parent     string           `json:"parent,omitempty"`
+	Namespace  string           `json:"namespace,omitempty"`
+	Step       int              `json:"step"`
+	Source     string           `json:"source"`
+	Status     string           `json:"status"`
+	Graph      string           `json:"graph"`
+	Branch     string           `json:"branch"`
+	Time       int64            `json:"time_us"`
+	Done       []host.TaskEnd   `json:"done"`
+	Next       []host.NextTask  `json:"next"`
+	Errors     []*host.Error    `json:"errors,omitempty"`
+	Loss       *checkpoint.Loss `json:"accepted_loss,omitempty"`
 }
 
 func (a *app) threadHistoryCommand() *cobra.Command {
@@ -84,6 +85,7 @@ func (a *app) printHistory(ctx context.Context, s *checkpoint.Store, info *check
 // history gathers the checkpoints of a thread from its records, oldest first.
 type history struct {
 	rows []*historyRow
+	loss *checkpoint.Loss           // of the claim before the next row
 	done map[stepKey][]host.TaskEnd // that have a record of their own, before that of their step
 }
 
@@ -94,6 +96,12 @@ type stepKey struct {
 
 func (h *history) add(rec *checkpoint.Record) error {
 	switch rec.Kind {
+	case checkpoint.KindClaim:
+		loss, err := rec.Loss()
+		if err != nil {
+			return err
+		}
+		h.loss = loss
 	case checkpoint.KindTaskDone:
 		t, err := host.DescribeTask(rec)
 		if err != nil {
@@ -112,9 +120,10 @@ func (h *history) add(rec *checkpoint.Record) error {
 		k := stepKey{rec.Namespace, step.Branch, step.Number}
 		h.rows = append(h.rows, &historyRow{
 			Checkpoint: rec.ID, Parent: rec.Parent, Namespace: rec.Namespace, Step: step.Number, Source: step.Source, Status: step.Status,
-			Graph: step.Graph, Branch: step.Branch, Time: rec.Time, Done: append(h.done[k], step.Done...), Next: step.Next, Errors: step.Errors,
+			Graph: step.Graph, Branch: step.Branch, Time: rec.Time, Done: append(h.done[k], step.Done...), Next: step.Next, Errors: step.Errors, Loss: h.loss,
 		})
 		delete(h.done, k)
+		h.loss = nil
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ type threadView struct {
 	Error      *host.Error       `json:"error,omitempty"`
 	Holder     *checkpoint.Owner `json:"holder,omitempty"`
 	Damage     string            `json:"damage,omitempty"`
+	Loss       string            `json:"accepted_loss,omitempty"` // what was given up, the newest time
 	Command    string            `json:"command,omitempty"` // to type next
 }
 
@@ -54,7 +55,7 @@ func (a *app) threadShowCommand() *cobra.Command {
 
 // viewOf collects what there is to say. With damage it says what can still be read, and returns the damage too.
 func viewOf(ctx context.Context, s *checkpoint.Store, info *checkpoint.ThreadInfo) (*threadView, error) {
-	v := &threadView{threadRow: rowOf(info)}
+	v := &threadView{threadRow: rowOf(info), Loss: info.Attrs[checkpoint.AttrLoss]}
 	if info.Claimed && info.Alive {
 		v.Holder = &info.Holder
 	}
@@ -88,8 +89,11 @@ func viewOf(ctx context.Context, s *checkpoint.Store, info *checkpoint.ThreadInf
 		v.Questions, err = inOrder(open), firstOf(err, errOpen)
 	}
 	// Reading it all is what finds damage that the index does not know of.
-	if again, errInfo := s.Thread(ctx, info.Thread); errInfo == nil && again.Damage != nil {
-		fault = v.damaged(again.Damage)
+	for _, errRead := range s.Records(ctx, info.Thread) {
+		if damage := (*checkpoint.DamageError)(nil); fault == nil && errors.As(errRead, &damage) {
+			fault = v.damaged(damage)
+		}
+		err = firstOf(err, errRead)
 	}
 	return v, firstOf(fault, err)
 }
@@ -142,6 +146,7 @@ func (a *app) printThread(v *threadView) {
 		}
 	}
 	add("damage", v.Damage)
+	add("lost", v.Loss)
 	if v.Holder != nil {
 		add("held by", "pid "+strconv.Itoa(v.Holder.PID)+" on "+v.Holder.Host)
 	}

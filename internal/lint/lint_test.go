@@ -64,6 +64,8 @@ func TestGlobalsDoNotChange(t *testing.T) { report(t, Globals(repository(t))) }
 
 func TestText(t *testing.T) { report(t, Text(repository(t))) }
 
+func TestNames(t *testing.T) { report(t, Names(repository(t))) }
+
 func TestLinks(t *testing.T) { report(t, Links(repository(t))) }
 
 func TestFileMap(t *testing.T) {

@@ -215,6 +215,17 @@ func TestLinksRule(t *testing.T) {
 	expect(t, Links(tree("[TestA](a/b_test.go)")), "stands in a/a_test.go")
 }
 
+func TestNamesRule(t *testing.T) {
+	a := "package a\n"
+	expect(t, Names(load(t, map[string]string{"a/a.go": a, "a/testdata/null.yaml": ""})))
+	expect(t, Names(load(t, map[string]string{"a/a.go": a, "n/go.mod": "module example.com/n\n", "n/nul.yaml": ""})))
+	expect(t, Names(load(t, map[string]string{"a/a.go": a, "a/testdata/nul.yaml": ""})), "a/testdata/nul.yaml", "device")
+	expect(t, Names(load(t, map[string]string{"a/a.go": a, "COM1/x": ""})), "COM1", "device")
+	expect(t, Names(load(t, map[string]string{"a/a.go": a, "a/x.": ""})), "a dot")
+	expect(t, Names(load(t, map[string]string{"a/a.go": a, "a/why?": ""})), "not allowed")
+	expect(t, Names(load(t, map[string]string{"a/a.go": a, "a/A.go.txt": "", "a/a.go.txt": ""})), "by case only")
+}
+
 func TestFileMapRule(t *testing.T) {
 	tree := func(line string) *Tree {
 		return load(t, map[string]string{"a/a.go": "package a\n", "a/a_test.go": "package a\n", "b/b.go": "package b\n", "D.md": line + "\n"})
