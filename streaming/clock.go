@@ -19,14 +19,14 @@ func (c *clock) stamp(at int64, known ClockFault) (int64, ClockFault) {
 	case at > 0:
 		return at, known
 	}
-	now := c.now().UnixMicro()
 	for {
+		// The clock is read after last was, so that it shows less only if it went back, not if another event was quicker.
 		last := c.last.Load()
-		us, fault := now, known
+		us, fault := c.now().UnixMicro(), known
 		switch {
-		case now <= 0:
+		case us <= 0:
 			us, fault = last+1, ClockBefore1970
-		case now < last:
+		case us < last:
 			us, fault = last+1, ClockBackward
 		}
 		if us == last || c.last.CompareAndSwap(last, us) {

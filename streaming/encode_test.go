@@ -14,9 +14,13 @@ func TestCompressionByteAroundTheThreshold(t *testing.T) {
 	codec := eventpb.NewCodec(nil)
 	defer codec.Close()
 	with := 0
-	for n := range 700 {
+	enc := &encoder{time: 1, id: [16]byte{1}}
+	for i := range 1400 {
+		n := i / 2 // every other event is small, from the same encoder
+		if i%2 == 1 {
+			n = 0
+		}
 		e := &Event{Type: TypeRunEnd, Thread: "t", Payload: []byte(strings.Repeat("7", n))}
-		enc := &encoder{time: 1, id: [16]byte{1}}
 		enc.encode(e, codec.Compress)
 		size := len(enc.payload())
 		if (enc.compression > 0) != (size > eventpb.CompressAbove) {

@@ -150,6 +150,9 @@ func TestLesson19_EveryEventIsCountedForEachPolicy(t *testing.T) {
 			if policy == streaming.Block && c.Delivered != uint64(total) || policy != streaming.Block && c.Dropped == 0 {
 				t.Errorf("policy %s: %s", policy, c)
 			}
+			if c.BadClock != 0 {
+				t.Errorf("the clock is fine, several producers use it: %s", c)
+			}
 			if grown := int64(peak) - int64(before); grown > 48<<20 {
 				t.Errorf("the heap grew by %d MiB for a queue of 500 events", grown>>20)
 			}
@@ -326,9 +329,13 @@ func TestLesson03_CloseSaysWhatWasLost(t *testing.T) {
 				if again.String() != r.String() || !errors.Is(err2, streaming.ErrLost) {
 					t.Errorf("second close: %v, %v", again, err2)
 				}
-				adds(t, p.Report().Total())
+				then := p.Report()
+				adds(t, then.Total())
 				close(never)
 				synctest.Wait()
+				if late := p.Report(); late.String() != then.String() {
+					t.Errorf("what the sink said later changed the report: %s", late)
+				}
 			})
 		})
 	}
@@ -431,6 +438,39 @@ func TestUnknownOutcome(t *testing.T) {
 		}
 		if len(ids) != 5 {
 			t.Errorf("%d ids, want 5: a repeat has the id of the first", len(ids))
+		}
+	})
+}
+
+// What may be there already is counted when it is delivered again, also in parts.
+func TestRepeatsAreCountedInParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := memsink.New(nil)
+		open := make(chan struct{})
+		sink := memsink.Faulty(mem, func(call, n int) *memsink.Fault {
+			switch call {
+			case 1:
+				return &memsink.Fault{Until: open}
+			case 2:
+				return &memsink.Fault{Wrote: n, Err: &driver.Error{Class: driver.Unknown, Err: errors.New("timed out")}}
+			case 3:
+				return &memsink.Fault{Take: 4, Err: &driver.Error{Class: driver.Unavailable, Err: errors.New("away")}}
+			case 4:
+				return &memsink.Fault{Take: 1, Err: &driver.Error{Class: driver.Permanent, Err: errors.New("refused")}}
+			}
+			return nil
+		})
+		p, s := newStream(t, sink, nil, nil)
+		for i := range 11 {
+			if err := s.Publish(t.Context(), ping("t", i+1)); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		close(open)
+		c := shut(t, p)
+		if c.Delivered != 10 || c.Repeated != 9 || c.Unsure != 1 || c.Reasons[streaming.Undeliverable] != 1 {
+			t.Errorf("%s", c)
 		}
 	})
 }
