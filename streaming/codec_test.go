@@ -223,6 +223,7 @@ func TestBadEventsAreNamedAndCounted(t *testing.T) {
 		"Thread":        {Type: streaming.TypeRunEnd, Thread: " \t"},
 		"Checkpoint":    {Type: streaming.TypeState, Thread: "t"},
 		"Node":          {Type: streaming.TypeRunEnd, Thread: "t", Node: bad},
+		"Node: colon":   {Type: streaming.TypeToken, Thread: "t", Node: "a:b"},
 		"Payload":       {Type: streaming.TypeRunEnd, Thread: "t", Payload: []byte(bad)},
 		"Error.Cause":   {Type: streaming.TypeRunEnd, Thread: "t", Error: streaming.Error{Cause: []string{bad}}},
 		"Text":          {Type: streaming.TypeToken, Thread: "t", Text: bad},

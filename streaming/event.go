@@ -114,6 +114,8 @@ func (e *Event) Check() error {
 		return &EventError{"Checkpoint", "empty, and a state belongs to one"}
 	case v.kind == kindToken && (len(e.Attrs) > 0 || e.Payload != nil):
 		return &EventError{"Attrs", "a token carries neither attributes nor a payload"}
+	case v.kind == kindToken && strings.Contains(e.Node, ":"):
+		return &EventError{"Node", "contains \":\", which separates it from what follows in a token's request id"}
 	case e.Step < 0 || e.Attempt < 0 || e.Duration < 0:
 		return &EventError{"Step, Attempt, Duration", "less than 0"}
 	}

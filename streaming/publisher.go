@@ -22,9 +22,7 @@ type Publisher struct {
 	ids      ids
 	clock    clock
 
-	ctx     context.Context // of deliveries
-	stop    context.CancelFunc
-	running sync.WaitGroup
+	running sync.WaitGroup // goroutines of streams
 
 	mu      sync.Mutex
 	streams map[string]*Stream
@@ -48,7 +46,6 @@ func New(sink driver.Sink, o *Options) (*Publisher, error) {
 	p.encoders.New = func() any { return &encoder{} }
 	p.ids.start()
 	p.clock.now = p.o.Now
-	p.ctx, p.stop = context.WithCancel(context.Background())
 	return p, nil
 }
 
@@ -74,7 +71,9 @@ func (p *Publisher) Stream(name string, o *StreamOptions) (*Stream, error) {
 	s := &Stream{p: p, name: name, o: o.withDefaults(), wake: make(chan struct{}, 1)}
 	p.streams[name] = s
 	p.running.Add(1)
-	go s.run(p.ctx)
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	go s.run(ctx)
 	return s, nil
 }
 
@@ -147,7 +146,9 @@ func (p *Publisher) close(ctx context.Context) (Report, error) {
 	case <-ctx.Done():
 		cut = ctx.Err()
 	}
-	p.stop()
+	for _, s := range streams {
+		s.stop()
+	}
 	if !within(closeGrace, finished) {
 		for _, s := range streams {
 			s.giveUp()

@@ -341,6 +341,27 @@ func TestLesson03_CloseSaysWhatWasLost(t *testing.T) {
 	}
 }
 
+// What comes after Close is refused and counted, whatever it is.
+func TestPublishAfterClose(t *testing.T) {
+	p, s := newStream(t, memsink.New(nil), nil, nil)
+	shut(t, p)
+	for _, typ := range allTypes {
+		e := full(typ)
+		if typ == streaming.TypeState {
+			e.Payload = []byte(`"` + strings.Repeat("x", 10_000) + `"`)
+		}
+		if err := s.Publish(t.Context(), e); !errors.Is(err, streaming.ErrClosed) {
+			t.Errorf("%s: %v", typ, err)
+		}
+	}
+	if c := p.Report().Total(); c.Reasons[streaming.Closed] != uint64(len(allTypes)) {
+		t.Errorf("%s", c)
+	}
+	if _, err := p.Stream("late", nil); !errors.Is(err, streaming.ErrClosed) {
+		t.Errorf("stream after close: %v", err)
+	}
+}
+
 // Publishers that wait for room when the publisher closes come back, and every call has an outcome.
 func TestCloseDuringPublish(t *testing.T) {
 	for range 20 {

@@ -12,6 +12,7 @@ type Stream struct {
 	p    *Publisher
 	name string
 	o    StreamOptions
+	stop context.CancelFunc // ends deliveries
 
 	mu      sync.Mutex
 	chunks  []*chunk // what waits, oldest first
