@@ -434,3 +434,58 @@ func TestOddManifests(t *testing.T) {
 		}
 	}
 }
+
+// TestUpdateWithAnotherGraph: an update brings its graph along, or the thread could not be resumed by name.
+func TestUpdateWithAnotherGraph(t *testing.T) {
+	h := newHost(t, nil)
+	fail := true
+	nodes := host.Nodes{"a": func(task *host.Task) error {
+		if fail {
+			return errors.New("not now")
+		}
+		return task.Write([]byte(`{"v":"ran"}`))
+	}}
+	g := load(t, h, project(t, one), nodes)
+	run, err := h.Start(t.Context(), g, []byte(`1`), &host.RunOptions{Thread: "t"})
+	wait(t, run, err)
+	fail = false
+	other := load(t, h, project(t, one+"limits: {memory: 16MiB}\n"), nodes)
+	if other.Digest() == g.Digest() {
+		t.Fatal("the graphs are the same")
+	}
+	if _, err := h.Update(t.Context(), "t", []byte(`{"v":2}`), &host.UpdateOptions{Graph: other}); err != nil {
+		t.Logf("refused: %v", err) // as good
+	}
+	run, err = h.Resume(t.Context(), "t", &host.ResumeOptions{Nodes: nodes})
+	if res := wait(t, run, err); res.Status != "done" || string(res.Output) != `"ran"` {
+		t.Errorf("%+v", res)
+	}
+}
+
+// TestAnswerIsNotShared: what a node does to the bytes of an answer, its next attempt does not see.
+func TestAnswerIsNotShared(t *testing.T) {
+	h := newHost(t, nil)
+	g := load(t, h, project(t, `
+output: {channel: v}
+channels: {v: {}}
+nodes: {a: {native: a, writes: [v], interrupts: true, retry: {attempts: 2, initial: 1ms}}}
+edges: [{from: START, to: a}]
+`), host.Nodes{"a": func(task *host.Task) error {
+		answer, err := task.Ask([]byte(`"?"`))
+		if err != nil {
+			return err
+		}
+		out := `{"v":` + string(answer) + `}`
+		copy(answer, `999`)
+		if task.Attempt() == 1 {
+			return errors.New("once more")
+		}
+		return task.Write([]byte(out))
+	}})
+	run, err := h.Start(t.Context(), g, []byte(`{}`), &host.RunOptions{Thread: "t"})
+	wait(t, run, err)
+	run, err = h.Resume(t.Context(), "t", &host.ResumeOptions{Graph: g, Answers: []host.Answer{{Value: []byte(`123`)}}})
+	if res := wait(t, run, err); string(res.Output) != "123" {
+		t.Errorf("output %s", res.Output)
+	}
+}
