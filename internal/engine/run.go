@@ -227,7 +227,8 @@ func (r *Run) Loop(ctx context.Context) (*Result, error) {
 	defer r.flusher.Wait()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r.flusher.Go(func() { r.watch(ctx, cancel) })
+	watched := ctx // ctx is set again below
+	r.flusher.Go(func() { r.watch(watched, cancel) })
 	if w := r.graph.Run.WallTime; w > 0 {
 		var done context.CancelFunc
 		ctx, done = context.WithTimeoutCause(ctx, w, r.wallTime(w))
