@@ -26,6 +26,7 @@ type Claim struct {
 	crashed bool
 	isNew   bool
 	commit  *Commit // of the claim's record
+	loss    *Loss
 
 	mu     sync.Mutex
 	heads  map[string]string  // by namespace
@@ -119,6 +120,9 @@ func (s *Store) claim(ctx context.Context, thread string, me Owner, o *ClaimOpti
 	for _, h := range t.Heads {
 		c.heads[h.Namespace] = h.ID
 	}
+	if c.loss, err = recs[0].Loss(); err != nil {
+		return nil, err
+	}
 	for _, r := range recs {
 		if r.Kind == KindStep {
 			c.heads[r.Namespace] = r.ID
@@ -141,6 +145,9 @@ func (c *Claim) Crashed() bool { return c.crashed }
 
 // New says whether the thread had no record before this claim.
 func (c *Claim) New() bool { return c.isNew }
+
+// Loss is what the claim gave up, nil if there was no damage or ClaimOptions.AcceptLoss was not set.
+func (c *Claim) Loss() *Loss { return c.loss }
 
 // Commit is the claim's own record.
 func (c *Claim) Commit() *Commit { return c.commit }

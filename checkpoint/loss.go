@@ -134,7 +134,9 @@ func (s *Store) examine(ctx context.Context, t *driver.Thread) ([]*DamageError, 
 	}
 	var found []*DamageError
 	add := func(d *DamageError) {
-		if !given.has(d) && !slices.ContainsFunc(found, func(f *DamageError) bool { return f.File == d.File && f.Offset == d.Offset && f.record == d.record }) {
+		if !given.has(d) && !slices.ContainsFunc(found, func(f *DamageError) bool {
+			return f.File == d.File && f.Offset == d.Offset && (d.File != "" || f.record == d.record)
+		}) {
 			found = append(found, d)
 		}
 	}
@@ -231,7 +233,7 @@ func (s *Store) acceptLoss(ctx context.Context, t *driver.Thread, claim *Record)
 		return nil, err
 	}
 	claim.Attrs = []Attr{{Name: AttrLoss, Value: clip(what.String(), MaxAttrValue)}}
-	s.log.Warn("going on over damage", "thread", t.Name, "loss", what.String())
+	s.log.Info("going on over damage", "thread", t.Name, "loss", what.String())
 	return recs, nil
 }
 

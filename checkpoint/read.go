@@ -88,11 +88,22 @@ func (s *Store) tail(ctx context.Context, thread, ns string, head *Record) iter.
 			if given.has(err) || err == nil && (r.Kind == KindSnapshot || r.Kind == KindStep) {
 				continue
 			}
+			if err == nil && r.Seq < head.seq() && (r.Kind == KindClaim || r.Kind == KindRelease) {
+				continue // some may be lost: they tell nothing of who died
+			}
 			if !yield(r, err) {
 				return
 			}
 		}
 	}
+}
+
+// seq is r's Seq, 0 for nil.
+func (r *Record) seq() uint64 {
+	if r == nil {
+		return 0
+	}
+	return r.Seq
 }
 
 // since is the Seq behind which records belong to what comes after step. One that accepted a loss stands where the step that it

@@ -80,19 +80,40 @@ func (h *Host) Load(ctx context.Context, path string, o *LoadOptions) (*Graph, e
 
 // restore loads the graph that a store keeps under digest.
 func (h *Host) restore(ctx context.Context, s *checkpoint.Store, digest string, o *LoadOptions) (*Graph, error) {
-	manifest, err := s.Blob(ctx, digest)
+	manifest, err := blob(ctx, s, digest)
 	if err != nil {
-		return nil, fmt.Errorf("graph %s: %w", digest, err)
+		return nil, fmt.Errorf("the graph: %w", err)
+	}
+	var lost error
+	read := func(name string, _ int64) ([]byte, error) {
+		b, err := blob(ctx, s, name)
+		if err != nil && lost == nil {
+			lost = fmt.Errorf("a module of graph %s: %w", digest, err)
+		}
+		return b, err
 	}
 	in := &inspector{wasm: map[string][]byte{}}
 	wg, warnings, err := workflow.Parse(ctx, "graph "+digest, manifest, &workflow.Options{
 		Inspect: in.inspect, Natives: o.Nodes.names(),
-		ReadFile: func(name string, _ int64) ([]byte, error) { return s.Blob(ctx, name) },
+		ReadFile: read,
 	})
+	if lost != nil {
+		return nil, lost
+	}
 	if err != nil {
 		return nil, err
 	}
 	return h.prepare(ctx, wg, warnings, in.wasm, o)
+}
+
+// blob reads what a graph that was kept is made of: if it is not there it was
+// lost.
+func blob(ctx context.Context, s *checkpoint.Store, digest string) ([]byte, error) {
+	b, err := s.Blob(ctx, digest)
+	if errors.Is(err, checkpoint.ErrNotFound) {
+		err = &checkpoint.DamageError{Blob: digest, Reason: "is not in the store"}
+	}
+	return b, err
 }
 
 // keep writes the graph and its modules to the store, so that a resume needs no

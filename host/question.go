@@ -39,20 +39,32 @@ func questionsOf(qs []*engine.Question) []Question {
 // they were asked. An error that Is checkpoint.ErrDamaged comes with what could
 // be read.
 func Questions(ctx context.Context, s *checkpoint.Store, thread string) ([]Question, error) {
+	head, _, damage := s.State(ctx, thread, "", "")
+	if errors.Is(damage, checkpoint.ErrNotFound) {
+		_, err := s.Thread(ctx, thread)
+		return nil, err
+	}
+	if head == nil {
+		return nil, damage
+	}
+	step, err := engine.DecodeStep(head)
+	if err != nil {
+		return nil, err
+	}
 	var open []Question
-	var damage error
-	for r, err := range s.Records(ctx, thread) {
+	for r, err := range s.Tail(ctx, head) {
 		switch {
 		case errors.Is(err, checkpoint.ErrDamaged):
 			damage = err
 		case err != nil:
 			return nil, err
-		case r.Kind == checkpoint.KindStep:
-			open = nil // a step is complete: nothing of it is open
 		case r.Kind == checkpoint.KindInterrupt:
 			m, err := engine.DecodeInterrupt(r)
 			if err != nil {
 				return nil, err
+			}
+			if m.Branch != step.Branch || m.Step != step.Step+1 {
+				continue // of steps that were lost
 			}
 			if len(r.Parts) > 0 {
 				m.Text = r.Parts[0]

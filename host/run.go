@@ -31,6 +31,7 @@ type Run struct {
 	res  *Result
 	err  error
 
+	loss     string // that was accepted
 	own      *Graph // loaded for this run only, nil if the caller brought it
 	replaced int
 	once     sync.Once
@@ -49,6 +50,7 @@ type Result struct {
 	Duration   time.Duration
 	Replaced   int        // invalid UTF-8 sequences of a text input, replaced by U+FFFD
 	Skipped    bool       // the thread existed, nothing was run
+	Loss       string     // what a resume with AcceptLoss went on without; "" if there was no damage
 	Questions  []Question // open ones, with status waiting
 	Err        *Error     // why it failed
 }
@@ -122,7 +124,7 @@ func (r *Run) finish() {
 func (r *Run) result(res *engine.Result) *Result {
 	out := &Result{
 		Thread: r.thread, Run: res.Branch, Status: res.Status, Checkpoint: res.Checkpoint, Steps: res.Steps, Tasks: res.Tasks,
-		Duration: r.host.opts.Clock.Now().Sub(r.began), Replaced: r.replaced, Err: res.Err,
+		Duration: r.host.opts.Clock.Now().Sub(r.began), Replaced: r.replaced, Loss: r.loss, Err: res.Err,
 	}
 	out.Questions = questionsOf(res.Questions)
 	out.Output, out.OutputText = bindOutput(r.graph, r.engine.State, r.engine.Channels())

@@ -147,7 +147,7 @@ type ResumeOptions struct {
 	Pinned, Upgrade bool
 	Nodes           Nodes                          // for native nodes of a graph from the store
 	Progress        func(module string, done bool) // as in LoadOptions
-	AcceptLoss      bool                           // go on from the newest valid record of a damaged thread
+	AcceptLoss      bool                           // go on from the newest complete step of a damaged thread; Result.Loss says without what
 	// Answers to open questions, recorded before the run goes on. If one does not
 	// fit, none after it is recorded and the run does not go on.
 	Answers   []Answer
@@ -183,10 +183,22 @@ func (h *Host) Resume(ctx context.Context, thread string, o *ResumeOptions) (*Ru
 	if err != nil {
 		return nil, err
 	}
-	if info.Damage != nil && !o.AcceptLoss {
+	loss := ""
+	switch {
+	case o.AcceptLoss:
+		if info, loss, err = acceptLoss(ctx, s, thread, o.TakeOver); err != nil {
+			return nil, err
+		}
+	case info.Damage != nil:
 		return nil, info.Damage
 	}
+	if finished(info) && loss != "" {
+		return h.repaired(ctx, s, info, loss, o)
+	}
 	if finished(info) {
+		if _, _, err := s.State(ctx, thread, "", ""); errors.Is(err, checkpoint.ErrDamaged) {
+			return nil, err
+		}
 		return nil, &FinishedError{Thread: thread, Status: ThreadStatus(info)}
 	}
 	g, upgrade, err := h.resumeGraph(ctx, s, info, o)
@@ -204,13 +216,50 @@ func (h *Host) Resume(ctx context.Context, thread string, o *ResumeOptions) (*Ru
 		}
 		return nil, err
 	}
-	r.own = own
+	r.own, r.loss = own, loss
 	return r, r.start(ctx)
+}
+
+// acceptLoss writes down what a thread has lost, if anything: from then on it is
+// sound, whatever becomes of the resume.
+func acceptLoss(ctx context.Context, s *checkpoint.Store, thread string, takeOver bool) (info *checkpoint.ThreadInfo, loss string, err error) {
+	c, err := s.Claim(ctx, thread, &checkpoint.ClaimOptions{TakeOver: takeOver, AcceptLoss: true})
+	if err != nil {
+		return nil, "", err
+	}
+	if l := c.Loss(); l != nil {
+		loss = l.String()
+	}
+	if err := giveBack(ctx, c); err != nil {
+		return nil, "", err
+	}
+	info, err = s.Thread(ctx, thread)
+	return info, loss, err
+}
+
+// repaired is a run that did nothing but accept the loss of a thread that has
+// nothing left to do.
+func (h *Host) repaired(ctx context.Context, s *checkpoint.Store, info *checkpoint.ThreadInfo, loss string, o *ResumeOptions) (*Run, error) {
+	recorded := *o
+	recorded.Pinned, recorded.Upgrade = true, false
+	g, _, err := h.resumeGraph(ctx, s, info, &recorded)
+	if err != nil {
+		return nil, err
+	}
+	r, err := h.skipped(ctx, s, g, info)
+	if g != o.Graph {
+		err = errors.Join(err, g.Close(ctx))
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.res.Loss = loss
+	return r, nil
 }
 
 // resume claims a thread and takes it up.
 func (h *Host) resume(ctx context.Context, s *checkpoint.Store, g *Graph, thread string, upgrade bool, o *ResumeOptions) (*Run, error) {
-	claim, err := s.Claim(ctx, thread, &checkpoint.ClaimOptions{TakeOver: o.TakeOver, AcceptLoss: o.AcceptLoss})
+	claim, err := s.Claim(ctx, thread, &checkpoint.ClaimOptions{TakeOver: o.TakeOver})
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +300,7 @@ func (h *Host) resumeGraph(ctx context.Context, s *checkpoint.Store, info *check
 		return nil, false, &FinishedError{Thread: info.Thread, Status: "without a checkpoint"}
 	}
 	if o.Graph != nil && o.Graph.Digest() == digest {
-		return o.Graph, false, nil
+		return o.Graph, false, o.Graph.keep(ctx, s) // what the store holds of it may be damaged
 	}
 	if o.Graph != nil && o.Upgrade {
 		return o.Graph, true, h.canUpgrade(ctx, s, info.Thread, o.Graph)
@@ -262,7 +311,7 @@ func (h *Host) resumeGraph(ctx context.Context, s *checkpoint.Store, info *check
 	}
 	g, err := h.restore(ctx, s, digest, load)
 	if err != nil {
-		return nil, false, err
+		return nil, false, fmt.Errorf("thread %q: %w", info.Thread, err)
 	}
 	if o.Graph != nil && !o.Pinned {
 		err := &GraphChangedError{Thread: info.Thread, Diff: workflow.Diff(g.graph, o.Graph.graph)}

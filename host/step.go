@@ -15,7 +15,7 @@ import (
 type Step struct {
 	Branch string    // ULID of the run that made it
 	Number int       // 0 = the input of the first turn
-	Source string    // "input", "loop" or "upgrade"
+	Source string    // "input", "loop", "upgrade", "fork", "update", "cancel" or "accepted_loss"
 	Graph  string    // digest, "sha256:..."
 	Status string    // of the thread after this step, unless a later record says otherwise
 	Done   []TaskEnd // in this record; siblings that ended earlier have records of their own, see DescribeTask
@@ -51,6 +51,9 @@ func DescribeStep(r *checkpoint.Record) (*Step, error) {
 	}
 	for _, d := range m.Done {
 		s.Done = append(s.Done, taskEnd(d))
+	}
+	if r.AcceptLoss { // it stands where the step that it continues does, and made nothing
+		s.Source, s.Done, s.Errors = "accepted_loss", s.Done[:0], nil
 	}
 	for _, p := range m.Next {
 		n := NextTask{Node: p.Node, Path: p.Path, Tasks: 1, Defer: p.Defer}
@@ -95,15 +98,12 @@ type Tail struct {
 // thread is damaged, its checkpoint.ThreadInfo says.
 func DescribeTail(ctx context.Context, s *checkpoint.Store, head *checkpoint.Record) (*Tail, error) {
 	t := &Tail{Done: []TaskEnd{}}
-	for r, err := range s.Records(ctx, head.Thread) {
+	for r, err := range s.Tail(ctx, head) {
 		if errors.Is(err, checkpoint.ErrDamaged) {
 			continue
 		}
 		if err != nil {
 			return t, err
-		}
-		if r.Seq <= head.Seq || r.Namespace != head.Namespace {
-			continue
 		}
 		if err := t.add(r); err != nil {
 			return t, err

@@ -94,8 +94,11 @@ func checkJSON(b []byte) error {
 
 // completeIDs makes whole ids of beginnings that only one open question has. What fits none is left for the host to refuse.
 func completeIDs(ctx context.Context, s *checkpoint.Store, thread string, answers []host.Answer) error {
+	if len(answers) == 0 {
+		return nil
+	}
 	open, err := host.Questions(ctx, s, thread)
-	if err != nil {
+	if err != nil && !errors.Is(err, checkpoint.ErrDamaged) { // what is to be done about damage, the resume knows
 		return err
 	}
 	for i := range answers {

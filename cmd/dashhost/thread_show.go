@@ -26,7 +26,7 @@ type threadView struct {
 	Holder     *checkpoint.Owner `json:"holder,omitempty"`
 	Damage     string            `json:"damage,omitempty"`
 	Loss       string            `json:"accepted_loss,omitempty"` // what was given up, the newest time
-	Command    string            `json:"command,omitempty"` // to type next
+	Command    string            `json:"command,omitempty"`       // to type next
 }
 
 func (a *app) threadShowCommand() *cobra.Command {
