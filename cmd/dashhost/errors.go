@@ -13,6 +13,7 @@ import (
 	"github.com/dashhost/dashhost/guest"
 	"github.com/dashhost/dashhost/host"
 	"github.com/dashhost/dashhost/host/workflow"
+	"github.com/dashhost/dashhost/streaming/filesink"
 )
 
 // Exit codes; scripts rely on them.
@@ -96,6 +97,7 @@ func (a *app) explainOwn(f *fault, err error) bool {
 		internal  *internalError
 		out       *outputError
 		running   *stillRunningError
+		lost      *filesink.DamageError
 	)
 	switch {
 	case errors.As(err, &usage):
@@ -123,6 +125,9 @@ func (a *app) explainOwn(f *fault, err error) bool {
 	case errors.As(err, &ambiguous):
 		f.Exit = exitUsage
 		f.hint("type more of it: %s", a.command("thread list", "", ambiguous.Prefix))
+	case errors.As(err, &lost):
+		f.Exit = exitDamaged
+		f.hint("the store's log has the lifecycle of every thread: dashhost events, without --stream")
 	case errors.As(err, &running):
 		f.hint("it stops once its nodes react; look again: %s", a.command("thread show", "", running.Thread))
 		f.hint("or take the thread away from it: %s", a.command("resume", "--take-over", running.Thread))

@@ -13,6 +13,7 @@ import (
 	"github.com/dashhost/dashhost/guest"
 	"github.com/dashhost/dashhost/host"
 	"github.com/dashhost/dashhost/host/workflow"
+	"github.com/dashhost/dashhost/streaming/filesink"
 )
 
 // TestExplain: every error that a command may meet has its exit code, and a hint where there is something to do.
@@ -62,6 +63,7 @@ func TestExplain(t *testing.T) {
 		{checkpoint.ErrFull, exitFailed, "make room"},
 		{checkpoint.ErrNotFound, exitFailed, "thread history t"},
 		{fmt.Errorf("%w: %w", host.ErrNotFound, checkpoint.ErrNotFound), exitFailed, "thread history t"},
+		{&filesink.DamageError{File: "f", Reason: "r"}, exitDamaged, "dashhost events"},
 		{&stillRunningError{Thread: "t"}, exitFailed, "thread show t"},
 
 		{context.Canceled, exitStopped, ""},

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,8 +14,8 @@ import (
 	"github.com/dashhost/dashhost/host"
 )
 
-// eventTypes are those that a store's log gives, in the order in which help names them.
-var eventTypes = []string{
+// lifecycleTypes are those that a store's log gives, in the order in which help names them.
+var lifecycleTypes = []string{
 	host.EventRunStart, host.EventRunEnd, host.EventRunError, host.EventRunStop, host.EventNodeStart, host.EventNodeEnd,
 	host.EventNodeRetry, host.EventNodeError, host.EventStep, host.EventInterrupt, host.EventAnswer,
 }
@@ -27,6 +29,8 @@ type eventFlags struct {
 	follow bool
 }
 
+func eventTypes() []string { return slices.Concat(lifecycleTypes, liveTypes) }
+
 func (a *app) eventsCommand() *cobra.Command {
 	var f eventFlags
 	c := &cobra.Command{
@@ -37,10 +41,14 @@ and nodes, steps, questions and answers. They are read from the store's log, so 
 another process has in hand; an event is told once it can no longer be lost. The events of a thread are numbered from 1 without
 gaps, and keep their numbers.
 
+If --stream or DASHHOST_STREAM names a folder that runs sent their events to, that is read instead; THREAD is then the whole
+name. It has what nodes told while they ran too, without a number: guest, token, progress, warning, error.
+
 With --follow it goes on until it is interrupted.`,
 		Example: `  dashhost events pr-42
   dashhost events pr-42 --from 17 --json
-  dashhost events --follow --type run_end,run_error,interrupt`,
+  dashhost events --follow --type run_end,run_error,interrupt
+  dashhost events --stream .dashhost/events --type guest`,
 		Args:              args("[THREAD]"),
 		ValidArgsFunction: a.completeThread,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -55,8 +63,8 @@ With --follow it goes on until it is interrupted.`,
 	fl.Uint64Var(&f.from, "from", 0, "leave out the events of a thread before its event number `N`")
 	fl.StringVarP(&f.thread, "thread", "t", "", "the same as THREAD")
 	fl.StringSliceVar(&f.nodes, "node", nil, "only events of the node called `NAME`, or one of several with commas")
-	fl.StringSliceVar(&f.types, "type", nil, "only events of `TYPE`, or one of several with commas: "+strings.Join(eventTypes, ", "))
-	_ = c.RegisterFlagCompletionFunc("type", cobra.FixedCompletions(eventTypes, cobra.ShellCompDirectiveNoFileComp))
+	fl.StringSliceVar(&f.types, "type", nil, "only events of `TYPE`, or one of several with commas: "+strings.Join(eventTypes(), ", "))
+	_ = c.RegisterFlagCompletionFunc("type", cobra.FixedCompletions(eventTypes(), cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("thread", func(c *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
 		return a.completeThread(c, nil, word)
 	})
@@ -74,21 +82,28 @@ func (f *eventFlags) check(args []string, named bool) error {
 		return &usageError{Text: "thread: the name is empty", Hints: []string{"dashhost thread list"}}
 	}
 	for _, t := range f.types {
-		if !slices.Contains(eventTypes, t) {
-			return &usageError{Text: fmt.Sprintf("--type %s: not one of %s", t, strings.Join(eventTypes, ", "))}
+		if !slices.Contains(eventTypes(), t) {
+			return &usageError{Text: fmt.Sprintf("--type %s: not one of %s", t, strings.Join(eventTypes(), ", "))}
 		}
 	}
 	return nil
 }
 
 // wants says whether the flags let an event through.
-func (f *eventFlags) wants(e *host.Event) bool {
-	return e.Seq >= f.from && (len(f.nodes) == 0 || slices.Contains(f.nodes, e.Node)) && (len(f.types) == 0 || slices.Contains(f.types, e.Type))
+func (f *eventFlags) wants(e *eventRow) bool {
+	return (f.thread == "" || e.Thread == f.thread) && e.Seq >= f.from && (len(f.nodes) == 0 || slices.Contains(f.nodes, e.Node)) && (len(f.types) == 0 || slices.Contains(f.types, e.Type))
 }
 
 func (a *app) events(parent context.Context, f *eventFlags) error {
 	ctx, done := a.untilSignal(parent)
 	defer done()
+	url, err := a.streamURL()
+	if err != nil {
+		return err
+	}
+	if url != "" {
+		return a.streamEvents(ctx, url, f)
+	}
 	return a.withStore(ctx, false, func(s *checkpoint.Store) error {
 		if f.thread != "" {
 			info, err := findThread(ctx, s, f.thread)
@@ -98,7 +113,7 @@ func (a *app) events(parent context.Context, f *eventFlags) error {
 			f.thread, a.scene.thread = info.Thread, info.Thread
 		}
 		log := eventLog{store: s, thread: f.thread, seen: make(map[string]seen)}
-		told, err := a.printEvents(ctx, &log, f)
+		told, err := a.printRows(ctx, log.next(ctx), f)
 		switch {
 		case f.follow && ctx.Err() != nil:
 			return nil
@@ -115,22 +130,47 @@ func (a *app) events(parent context.Context, f *eventFlags) error {
 	})
 }
 
-// printEvents prints what the log has and was not printed, as far as it can be read, and says how many events that was.
-// The error is the first that it met.
-func (a *app) printEvents(ctx context.Context, log *eventLog, f *eventFlags) (told int, err error) {
-	for e, bad := range log.next(ctx) {
+// printRows prints the events that the flags let through, as far as they can be read, and says how many that was. The error is
+// the first that it met.
+func (a *app) printRows(ctx context.Context, rows iter.Seq2[*eventRow, error], f *eventFlags) (told int, err error) {
+	for r, bad := range rows {
 		if bad != nil {
 			err = firstOf(err, bad)
 			continue
 		}
-		if !f.wants(e) {
+		if !f.wants(r) {
 			continue
 		}
 		told++
-		a.printEvent(e)
-		if a.stdout.err != nil {
+		a.printEvent(r)
+		if a.stdout.err != nil || ctx.Err() != nil {
 			break // nobody reads any more
 		}
 	}
 	return told, err
+}
+
+// patience is how long following waits before it looks again. It is longer when looking takes long, so that it never takes more
+// than a small part of the machine from those it watches.
+const patience = 200 * time.Millisecond
+
+// followEvents prints what comes until ctx ends.
+func (a *app) followEvents(ctx context.Context, log *eventLog, f *eventFlags) (err error) {
+	wait := patience
+	for a.stdout.err == nil {
+		t := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return err
+		case <-t.C:
+		}
+		began := time.Now()
+		_, bad := a.printRows(ctx, log.next(ctx), f)
+		if ctx.Err() == nil {
+			err = firstOf(err, bad)
+		}
+		wait = max(patience, 10*time.Since(began))
+	}
+	return err
 }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -9,13 +9,13 @@ import (
 	"github.com/dashhost/dashhost/host"
 )
 
-// eventRow is an event as `events --json` prints it, one a line.
+// eventRow is an event as `events --json` prints it, one a line, from the store's log or from a stream.
 type eventRow struct {
 	Thread     string      `json:"thread"`
-	Seq        uint64      `json:"seq"`
+	Seq        uint64      `json:"seq,omitempty"` // absent: told while a node ran
 	Type       string      `json:"type"`
 	Time       int64       `json:"time_us"`
-	Run        string      `json:"run"`
+	Run        string      `json:"run,omitempty"`
 	Step       int         `json:"step"`
 	Node       string      `json:"node,omitempty"`
 	Path       string      `json:"path,omitempty"`
@@ -26,75 +26,71 @@ type eventRow struct {
 	Status     string      `json:"status,omitempty"`
 	Question   string      `json:"question,omitempty"`
 	Error      *host.Error `json:"error,omitempty"`
+
+	// Of what a node told while it ran.
+	N       uint32          `json:"n,omitempty"` // number within the attempt
+	Name    string          `json:"name,omitempty"`
+	Label   string          `json:"label,omitempty"`
+	Text    string          `json:"text,omitempty"`
+	Payload json.RawMessage `json:"payload,omitempty"`
 }
 
-func (a *app) printEvent(e *host.Event) {
+// rowOfEvent is an event of the log.
+func rowOfEvent(e *host.Event) *eventRow {
+	return &eventRow{
+		Thread: e.Thread, Seq: e.Seq, Type: e.Type, Time: e.Time.UnixMicro(), Run: e.Run, Step: e.Step, Node: e.Node, Path: e.Path,
+		Attempt: e.Attempt, Tasks: e.Tasks, Duration: e.Duration.Microseconds(), Checkpoint: e.Checkpoint, Status: e.Status,
+		Question: e.Question, Error: e.Err,
+	}
+}
+
+func (a *app) printEvent(r *eventRow) {
 	if a.flags.json {
-		a.printJSON(&eventRow{
-			Thread: e.Thread, Seq: e.Seq, Type: e.Type, Time: e.Time.UnixMicro(), Run: e.Run, Step: e.Step, Node: e.Node, Path: e.Path,
-			Attempt: e.Attempt, Tasks: e.Tasks, Duration: e.Duration.Microseconds(), Checkpoint: e.Checkpoint, Status: e.Status,
-			Question: e.Question, Error: e.Err,
-		})
+		a.printJSON(r)
 		return
 	}
-	line := fmt.Sprintf("%s  %s  %4d  %-10s  %s", e.Time.UTC().Format("2006-01-02 15:04:05.000Z"), visible(e.Thread), e.Seq, e.Type, visible(eventText(e)))
+	seq := "-"
+	if r.Seq > 0 {
+		seq = fmt.Sprint(r.Seq)
+	}
+	at := time.UnixMicro(r.Time).UTC().Format("2006-01-02 15:04:05.000Z")
+	line := fmt.Sprintf("%s  %s  %4s  %-10s  %s", at, visible(r.Thread), seq, r.Type, visible(r.text()))
 	a.printf("%s\n", strings.TrimRight(line, " "))
 }
 
-// eventText is what an event tells beside its type.
-func eventText(e *host.Event) string {
+// text is what an event tells beside its type.
+func (r *eventRow) text() string {
 	var words []string
 	add := func(s string) {
 		if s != "" {
 			words = append(words, s)
 		}
 	}
-	if e.Node != "" {
-		add(taskName(e.Node, e.Path))
+	if r.Node != "" {
+		add(taskName(r.Node, r.Path))
 	}
-	if e.Type == host.EventStep {
-		add(fmt.Sprintf("%d", e.Step))
+	if r.Type == host.EventStep {
+		add(fmt.Sprint(r.Step))
 	}
-	if e.Attempt > 1 || e.Type == host.EventNodeRetry {
-		add(fmt.Sprintf("attempt %d", e.Attempt))
+	if r.Attempt > 1 || r.Type == host.EventNodeRetry {
+		add(fmt.Sprintf("attempt %d", r.Attempt))
 	}
-	if e.Duration > 0 {
-		add(durationText(e.Duration))
+	if r.Duration > 0 {
+		add(durationText(time.Duration(r.Duration) * time.Microsecond))
 	}
-	switch e.Type {
+	switch r.Type {
 	case host.EventStep:
-		add(e.Checkpoint)
+		add(r.Checkpoint)
 	case host.EventRunStop:
-		add(e.Status)
+		add(r.Status)
 	}
-	add(e.Question)
-	if e.Err != nil {
-		add(e.Err.Code + ": " + short(e.Err.Message, 200))
+	add(r.Question)
+	add(r.Name)
+	add(r.Label)
+	add(short(r.Text, 200))
+	add(short(string(r.Payload), 200))
+	if r.Error != nil {
+		add(r.Error.Code + ": " + short(r.Error.Message, 200))
 	}
 	return strings.Join(words, "  ")
-}
-
-// patience is how long following waits before it looks at the store again. It is longer when looking takes long, so that it
-// never takes more than a small part of the machine from those it watches.
-const patience = 200 * time.Millisecond
-
-// followEvents prints what comes until ctx ends.
-func (a *app) followEvents(ctx context.Context, log *eventLog, f *eventFlags) (err error) {
-	wait := patience
-	for a.stdout.err == nil {
-		t := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return err
-		case <-t.C:
-		}
-		began := time.Now()
-		_, bad := a.printEvents(ctx, log, f)
-		if ctx.Err() == nil {
-			err = firstOf(err, bad)
-		}
-		wait = max(patience, 10*time.Since(began))
-	}
-	return err
 }

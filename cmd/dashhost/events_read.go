@@ -30,8 +30,8 @@ type seen struct {
 
 // next yields the events that were recorded since the call before. After an error that Is checkpoint.ErrDamaged it goes on
 // with what comes after the damage.
-func (l *eventLog) next(ctx context.Context) iter.Seq2[*host.Event, error] {
-	return func(yield func(*host.Event, error) bool) {
+func (l *eventLog) next(ctx context.Context) iter.Seq2[*eventRow, error] {
+	return func(yield func(*eventRow, error) bool) {
 		threads, err := l.changed(ctx)
 		if err != nil {
 			yield(nil, err)
@@ -83,7 +83,7 @@ func (l *eventLog) changed(ctx context.Context) ([]*checkpoint.ThreadInfo, error
 }
 
 // events yields those of a record. A step's duration is the time since the step before it of its thread.
-func (l *eventLog) events(rec *checkpoint.Record, yield func(*host.Event, error) bool) bool {
+func (l *eventLog) events(rec *checkpoint.Record, yield func(*eventRow, error) bool) bool {
 	was := l.seen[rec.Thread]
 	was.seq = rec.Seq
 	events, err := host.RecordEvents(rec)
@@ -100,7 +100,7 @@ func (l *eventLog) events(rec *checkpoint.Record, yield func(*host.Event, error)
 			was.step = e.Time
 		}
 		l.seen[rec.Thread] = was
-		if !yield(e, nil) {
+		if !yield(rowOfEvent(e), nil) {
 			return false
 		}
 	}

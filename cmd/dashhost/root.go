@@ -42,7 +42,7 @@ Exit codes: 0 done, 1 the run or check failed, 2 wrong usage or invalid manifest
 	f := &a.flags
 	p.StringVarP(&f.manifest, "manifest", "m", "", "read the manifest from `FILE` (default ./workflow.yaml)")
 	p.StringVarP(&f.store, "store", "s", "", "keep runs in `STORE`: a folder, file:DIR or mem: (env DASHHOST_STORE, default .dashhost/store beside the manifest)")
-	p.StringVar(&f.stream, "stream", "", "send events to `URL` (not in this version)")
+	p.StringVar(&f.stream, "stream", "", "send events to `STREAM`, or read them there: a folder, file:DIR or mem: (env DASHHOST_STREAM, default what the manifest says)")
 	p.StringVar(&f.cacheDir, "cache-dir", "", "keep compiled modules in `DIR`, off for nowhere (env DASHHOST_CACHE_DIR, default in the user's cache folder)")
 	p.BoolVar(&f.json, "json", false, "print JSON")
 	p.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing on stderr but errors")
@@ -50,6 +50,7 @@ Exit codes: 0 done, 1 the run or check failed, 2 wrong usage or invalid manifest
 	p.StringVar(&f.logFormat, "log-format", "", "log as `FORMAT`: text or json (env DASHHOST_LOG_FORMAT, default text)")
 	_ = c.MarkPersistentFlagFilename("manifest", "yaml", "yml", "json")
 	_ = c.MarkPersistentFlagDirname("store")
+	_ = c.MarkPersistentFlagDirname("stream")
 	_ = c.MarkPersistentFlagDirname("cache-dir")
 	c.PersistentPreRunE = func(*cobra.Command, []string) error { return a.begin() }
 
@@ -72,9 +73,6 @@ Exit codes: 0 done, 1 the run or check failed, 2 wrong usage or invalid manifest
 func (a *app) begin() error {
 	if a.flags.quiet {
 		a.talk.silent = true
-	}
-	if a.flags.stream != "" {
-		return &notYetError{What: "--stream", Instead: "events are not sent anywhere yet, dashhost events reads them from the store; leave the flag out"}
 	}
 	if _, err := a.logSettings(); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"github.com/dashhost/dashhost/checkpoint"
 	"github.com/dashhost/dashhost/host"
 	"github.com/dashhost/dashhost/host/openurl"
+	"github.com/dashhost/dashhost/streaming"
 )
 
 // ifExists are the values of --if-exists.
@@ -98,11 +99,12 @@ func (a *app) startRun(parent context.Context, args []string, f *runFlags) error
 	})
 }
 
-// withHost opens a host on the store at url for f and closes it after.
+// withHost opens a host on the store at url for f and closes it after. Then it says what became of the events that were sent.
 func (a *app) withHost(ctx context.Context, url string, f func(*host.Host) error) (err error) {
 	a.scene.store = url
-	if a.Getenv("DASHHOST_STREAM") != "" {
-		return &notYetError{What: "DASHHOST_STREAM", Instead: "events are not sent anywhere yet, dashhost events reads them from the store; unset it"}
+	stream, err := a.streamURL()
+	if err != nil {
+		return err
 	}
 	h, err := host.New(&host.Options{
 		Logger:   a.logger(),
@@ -111,10 +113,27 @@ func (a *app) withHost(ctx context.Context, url string, f func(*host.Host) error
 		OpenStore: func(ctx context.Context, url string) (*checkpoint.Store, error) {
 			return openurl.Store(ctx, url, &openurl.Options{Logger: a.logger(), Owner: "dashhost"})
 		},
+		Stream:     stream,
+		OpenStream: openurl.Stream,
 	})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, h.Close(context.WithoutCancel(ctx))) }()
+	defer func() {
+		err = errors.Join(err, h.Close(context.WithoutCancel(ctx)))
+		a.tellStreams(h.StreamReport())
+	}()
 	return f(h)
+}
+
+// tellStreams says what became of the events of a run.
+func (a *app) tellStreams(r streaming.Report) {
+	if len(r.Streams) == 0 {
+		return
+	}
+	total := r.Total()
+	a.talk.linef("events    %s", total.String())
+	if total.Dropped > 0 {
+		a.talk.linef("%s %s did not reach the stream; the store's log has those of the run itself", a.talk.paint(yellow, "warning:"), count(int(total.Dropped), "event"))
+	}
 }
