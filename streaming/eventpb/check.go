@@ -129,6 +129,10 @@ func (c *checker) fixed(end int, s *shape, number uint64, n int) bool {
 // extent reads a length and returns where what it measures ends.
 func (c *checker) extent(end int, s *shape, number uint64) (int, bool) {
 	at := c.at
+	if at < end && c.b[at] < 0x80 && int(c.b[at]) < end-at { // most have one byte
+		c.at++
+		return at + 1 + int(c.b[at]), true
+	}
 	n, ok := c.varint(end)
 	if !ok || n > uint64(end-c.at) {
 		return 0, c.fail(s, number, at, "length goes past the end of what holds it")
@@ -137,7 +141,7 @@ func (c *checker) extent(end int, s *shape, number uint64) (int, bool) {
 }
 
 // length checks a length-delimited field.
-func (c *checker) length(end int, s *shape, number uint64, f field, depth int) bool {
+func (c *checker) length(end int, s *shape, number uint64, f *field, depth int) bool {
 	at := c.at
 	stop, ok := c.extent(end, s, number)
 	if !ok {
@@ -146,7 +150,7 @@ func (c *checker) length(end int, s *shape, number uint64, f field, depth int) b
 	switch f.form {
 	case formBytes:
 	case formText:
-		if !validText(c.b[c.at:stop]) {
+		if !utf8.Valid(c.b[c.at:stop]) {
 			return c.fail(s, number, at, "text is not UTF-8")
 		}
 	case formMessage:
@@ -161,16 +165,6 @@ func (c *checker) length(end int, s *shape, number uint64, f field, depth int) b
 		return c.packed(stop, s, number, f.form)
 	}
 	c.at = stop
-	return true
-}
-
-// validText is utf8.Valid, quick for what is ASCII and short.
-func validText(b []byte) bool {
-	for i, x := range b {
-		if x >= utf8.RuneSelf {
-			return utf8.Valid(b[i:])
-		}
-	}
 	return true
 }
 

@@ -194,6 +194,8 @@ func TestFrameErrors(t *testing.T) {
 		"one byte after zstd": {append(append([]byte{1}, good...), 0x28), eventpb.ErrBadFrame},
 		"skippable cut":       {append(append([]byte{1}, good...), 0x50, 0x2a, 0x4d, 0x18, 9, 0, 0, 0, 1), eventpb.ErrBadFrame},
 		"text":                {[]byte{0, 0x0a, 3, 0x1a, 1, 0xff}, eventpb.ErrBadPayload},
+		"one byte missing":    {[]byte{0, 0x0a, 1}, eventpb.ErrBadPayload},
+		"past the parent":     {[]byte{0, 0x0a, 2, 0x1a, 1, 0x78, 1}, eventpb.ErrBadPayload},
 		"only raw":            {[]byte{0}, nil},
 		"only zstd":           {[]byte{1}, nil},
 		"zstd of nothing":     {append([]byte{1}, zstdOf(t, nil, zstd.WithZeroFrames(true))...), nil},

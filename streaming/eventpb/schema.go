@@ -31,11 +31,12 @@ type field struct {
 	message  *shape // of formMessage
 }
 
-func (s *shape) field(number uint64) field {
+// field returns field 0, which is unknown, for numbers that are not in the schema.
+func (s *shape) field(number uint64) *field {
 	if number < uint64(len(s.fields)) {
-		return s.fields[number]
+		return &s.fields[number]
 	}
-	return field{}
+	return &s.fields[0]
 }
 
 // root is the shape of DashStreamMessage, from the generated descriptor.
@@ -47,7 +48,7 @@ func shapeOf(d protoreflect.MessageDescriptor, done map[protoreflect.FullName]*s
 	if s := done[d.FullName()]; s != nil {
 		return s
 	}
-	s := &shape{name: string(d.Name())}
+	s := &shape{name: string(d.Name()), fields: make([]field, 1)}
 	done[d.FullName()] = s
 	for i := range d.Fields().Len() {
 		f := d.Fields().Get(i)
