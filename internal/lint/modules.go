@@ -9,11 +9,14 @@ import (
 	"strings"
 )
 
-// Nested is one line of modules.txt: a folder with a go.mod or a Cargo.toml, and how it is tested.
+// marks are the files that make a folder a module, with the tool that builds it.
+var marks = map[string]string{"go.mod": "go", "Cargo.toml": "cargo", "package.json": "npm", "Makefile": "make"}
+
+// Nested is one line of modules.txt: a folder that go test ./... in the root does not reach, and how it is tested.
 type Nested struct {
 	Line    int
 	Dir     string
-	Tool    string // go, cargo
+	Tool    string // go, cargo, npm, make
 	Command string // run in Dir
 }
 
@@ -27,8 +30,8 @@ func ParseModules(file string, src []byte) (map[string]*Nested, error) {
 		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
 			continue
 		}
-		if len(words) < 3 || (words[1] != "go" && words[1] != "cargo") {
-			return nil, fmt.Errorf("%s:%d: want DIR, go or cargo, and the command that tests it", file, n)
+		if len(words) < 3 || !slices.Contains(slices.Collect(maps.Values(marks)), words[1]) {
+			return nil, fmt.Errorf("%s:%d: want DIR, one of go, cargo, npm, make, and the command that tests it", file, n)
 		}
 		key := words[0] + " " + words[1]
 		if modules[key] != nil {
@@ -40,13 +43,14 @@ func ParseModules(file string, src []byte) (map[string]*Nested, error) {
 }
 
 // CheckModules compares the list with the tree: go test ./... and cargo test stop at the border of a module,
-// so one that nobody names is one that nobody tests. Members of a Cargo workspace are covered by its root.
+// so one that nobody names is one that nobody tests. Members of a Cargo workspace are covered by its root; the
+// root's own Makefile is what runs the list.
 func CheckModules(t *Tree, file string, modules map[string]*Nested) []Fault {
 	var faults []Fault
 	found := map[string]bool{}
 	for _, name := range t.Files {
-		tool := map[string]string{"go.mod": "go", "Cargo.toml": "cargo"}[path.Base(name)]
-		if tool == "" || inTestdata(name) || tool == "cargo" && cargoMember(t, name) {
+		tool := marks[path.Base(name)]
+		if tool == "" || name == "Makefile" || inTestdata(name) || tool == "cargo" && cargoMember(t, name) {
 			continue
 		}
 		key := path.Dir(name) + " " + tool

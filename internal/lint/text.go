@@ -17,6 +17,9 @@ var (
 	thisPlace  = regexp.MustCompile(`(^|[^A-Za-z0-9_.$}/-])/(work|ro` + `ot|home/[a-z]+|Users/[A-Za-z]+|tmp)/[A-Za-z]|\.\./sha` + `red\b`)
 )
 
+// generated is how tools mark what they wrote, in any language; the form is that of the go command.
+var generated = regexp.MustCompile(`(?m)\A(.*\n)?.*Code generated .* DO NOT EDIT\.`)
+
 // textual are the kinds of file that people write. Anything else (wasm, test data, locks) is not looked into.
 var textual = []string{".go", ".rs", ".c", ".h", ".md", ".sh", ".txt", ".yaml", ".yml", ".toml", ".mod", ".proto"}
 
@@ -42,7 +45,7 @@ func Text(t *Tree) []Fault {
 				faults = append(faults, Fault{name, n, "names " + strings.TrimSpace(string(m)) + ", a place of one machine: the project must stand alone"})
 			}
 		}
-		if n > MaxLines && !strings.HasSuffix(name, ".pb.go") {
+		if n > MaxLines && !generated.Match(b) {
 			faults = append(faults, Fault{name, n, "longer than 800 lines: split it by what it holds"})
 		}
 	}
