@@ -18,7 +18,7 @@ var (
 )
 
 // generated is how tools mark what they wrote, in any language; the form is that of the go command.
-var generated = regexp.MustCompile(`(?m)\A(.*\n)?.*Code generated .* DO NOT EDIT\.`)
+var generated = regexp.MustCompile(`\A(.*\n){0,20}.*Code generated .* DO NOT EDIT\.`)
 
 // textual are the kinds of file that people write. Anything else (wasm, test data, locks) is not looked into.
 var textual = []string{".go", ".rs", ".c", ".h", ".md", ".sh", ".txt", ".yaml", ".yml", ".toml", ".mod", ".proto"}
