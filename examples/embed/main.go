@@ -16,7 +16,10 @@ import (
 	"github.com/dashhost/dashhost/host/openurl"
 )
 
-func main() {
+func main() { os.Exit(command()) }
+
+// command is main with an exit code: 5 for a run that was stopped.
+func command() int {
 	manifest := flag.String("manifest", "workflow.yaml", "the graph")
 	dir := flag.String("dir", ".dashhost", "where runs and compiled modules are kept")
 	thread := flag.String("thread", "change-1", "what the run belongs to: the same name goes on with the same run")
@@ -25,9 +28,8 @@ func main() {
 	patch, err := os.ReadFile(*input)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "embed:", err)
-		os.Exit(1)
+		return 1
 	}
-
 	interrupted, restore := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer restore()
 	context.AfterFunc(interrupted, restore) // the second Ctrl-C ends the process, and that loses nothing either
@@ -39,14 +41,17 @@ func main() {
 	res, err := g.run(context.Background(), interrupted, *thread, patch)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "embed:", err)
-		os.Exit(1)
+		return 1
 	}
-	os.Stdout.Write(res.Output)
 	fmt.Fprintln(os.Stderr, res.Status)
 	if res.Status == "stopped" {
 		fmt.Fprintln(os.Stderr, "run the same command again to go on")
-		os.Exit(5)
+		return 5
 	}
+	if _, err := os.Stdout.Write(res.Output); err != nil {
+		return 1
+	}
+	return 0
 }
 
 // gate is how this program runs its graph.
