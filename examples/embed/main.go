@@ -39,17 +39,16 @@ func command() int {
 		nodes: host.Nodes{"policy": policy(owners{"deploy/": "the platform team"})},
 	}
 	res, err := g.run(context.Background(), interrupted, *thread, patch)
-	if err != nil {
+	if res != nil && res.Status != "stopped" {
+		os.Stdout.Write(res.Output) // a run that fails because of its findings has a report too
+	}
+	switch {
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "embed:", err)
 		return 1
-	}
-	fmt.Fprintln(os.Stderr, res.Status)
-	if res.Status == "stopped" {
-		fmt.Fprintln(os.Stderr, "run the same command again to go on")
+	case res.Status == "stopped":
+		fmt.Fprintln(os.Stderr, "stopped: run the same command again to go on")
 		return 5
-	}
-	if _, err := os.Stdout.Write(res.Output); err != nil {
-		return 1
 	}
 	return 0
 }
