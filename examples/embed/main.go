@@ -39,8 +39,9 @@ func command() int {
 		nodes: host.Nodes{"policy": policy(owners{"deploy/": "the platform team"})},
 	}
 	res, err := g.run(context.Background(), interrupted, *thread, patch)
-	if res != nil && res.Status != "stopped" {
-		os.Stdout.Write(res.Output) // a run that fails because of its findings has a report too
+	if res != nil && res.Status != "stopped" { // a run that fails because of its findings has a report too
+		_, printed := os.Stdout.Write(res.Output)
+		err = errors.Join(err, printed)
 	}
 	switch {
 	case err != nil:
