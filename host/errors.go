@@ -44,9 +44,15 @@ func (e *ExistsError) Is(target error) bool { return target == ErrExists }
 
 // FinishedError is a resume of a thread that has nothing left to do. It Is
 // ErrFinished.
-type FinishedError struct{ Thread, Status string }
+type FinishedError struct {
+	Thread, Status string
+	Loss           string // what was accepted before that was found, "" if nothing was
+}
 
 func (e *FinishedError) Error() string {
+	if e.Loss != "" {
+		return fmt.Sprintf("thread %q: the loss is accepted and written down (%s), and nothing is left to resume: it is %s", e.Thread, e.Loss, e.Status)
+	}
 	return fmt.Sprintf("thread %q: nothing to resume, it is %s", e.Thread, e.Status)
 }
 

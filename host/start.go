@@ -202,6 +202,9 @@ func (h *Host) Resume(ctx context.Context, thread string, o *ResumeOptions) (*Ru
 		return nil, &FinishedError{Thread: thread, Status: ThreadStatus(info)}
 	}
 	g, upgrade, err := h.resumeGraph(ctx, s, info, o)
+	if ended := (*FinishedError)(nil); errors.As(err, &ended) {
+		ended.Loss = loss
+	}
 	if err != nil {
 		return nil, err
 	}

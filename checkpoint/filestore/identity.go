@@ -31,13 +31,13 @@ func (s *store) readIdentity() error {
 	}
 	le := binary.LittleEndian
 	if len(b) < identitySize || string(b[:8]) != identityMagic || le.Uint32(b[identitySize-4:]) != frame.Sum(0, b[:identitySize-4]) {
-		return &driver.Damage{File: identityFile, Length: int64(len(b)), Reason: "does not match its checksum"}
+		return &driver.Damage{File: identityFile, Length: int64(len(b)), Reason: "does not match its checksum; move it away, and it is made again from what the log says"}
 	}
 	if v := le.Uint32(b[8:]); v != version {
 		return &driver.VersionError{File: identityFile, Got: v, Max: version}
 	}
 	if len(b) != identitySize {
-		return &driver.Damage{File: identityFile, Offset: identitySize, Length: int64(len(b)) - identitySize, Reason: "bytes after the end"}
+		return &driver.Damage{File: identityFile, Offset: identitySize, Length: int64(len(b)) - identitySize, Reason: "bytes after the end; move it away, and it is made again from what the log says"}
 	}
 	copy(s.id[:], b[16:])
 	s.incarnation = le.Uint64(b[32:])

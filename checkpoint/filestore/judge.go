@@ -277,6 +277,10 @@ func (s *store) gapAt(d *driver.Damage, before frame.Neighbour, seq uint64) erro
 		named.Seq = before.Seq
 		s.hurt(before.Stream, &named, nil)
 	}
+	if s.ahead != nil && seq <= s.ahead.seq { // the index knows all that was there: compare finds whom it hit
+		s.fault(d)
+		return nil
+	}
 	return s.suspectAll(d)
 }
 
@@ -318,7 +322,9 @@ func (s *store) skipSegment(number uint32, d *driver.Damage) (bool, error) {
 			return true, s.limit(g)
 		}
 	}
-	return false, d // nothing readable is left: there is no end to append to
+	whole := *d // nothing readable is left: there is no end to append to
+	whole.Suspect = false
+	return false, &whole
 }
 
 func segmentNumber(file string) uint32 {

@@ -115,6 +115,7 @@ func TestLesson20_NoWayAroundDamage(t *testing.T) {
 				}, false})
 			}
 		}
+		all = append(all, damage{fmt.Sprintf("zero from frame %d", i), func(b []byte) []byte { clear(b[off+40:]); return b }, true})
 		all = append(all, damage{fmt.Sprintf("cut before frame %d", i), func(b []byte) []byte { return b[:off] }, true},
 			damage{fmt.Sprintf("cut in frame %d", i), func(b []byte) []byte { return b[:off+50] }, true})
 	}

@@ -65,6 +65,11 @@ func (s *store) hold(o driver.Owner) (func() error, error) {
 	}
 	path := s.path(ownerPath(o.ID))
 	f, err := s.fs.Create(path)
+	if notExist(err) { // it holds nothing that must last: somebody may have removed it
+		if err = s.fs.MkdirAll(s.path("owners")); err == nil {
+			f, err = s.fs.Create(path)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

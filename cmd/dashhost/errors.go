@@ -178,6 +178,9 @@ func (a *app) explainStored(f *fault, err error) bool {
 			f.hint("go on from the newest valid record: %s", a.command("resume", "--accept-loss", damage.Thread))
 			f.hint("other threads of the store are not affected")
 		}
+	case errors.Is(err, checkpoint.ErrDamaged): // the store as a whole
+		f.Exit = exitDamaged
+		f.hint("put back what is missing, from a copy if there is one; --store names another store")
 	case errors.As(err, &busy) && a.scene.deleting:
 		f.hint("delete it all the same: %s", a.command("thread delete", "--force", busy.Thread))
 	case errors.As(err, &busy):
