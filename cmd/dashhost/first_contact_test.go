@@ -34,17 +34,14 @@ func TestFirstContact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bin := install(t, proxy(t))
-	t.Run("empty folder", func(t *testing.T) {
-		cmd := exec.CommandContext(t.Context(), "sh", "-c", "dashhost new demo --example merge-gate && dashhost run demo/workflow.yaml")
-		cmd.Dir = t.TempDir()
-		cmd.Env = []string{"PATH=" + filepath.Dir(bin) + ":/usr/bin:/bin", "HOME=" + t.TempDir()}
-		if got := outputOf(t, cmd); got != string(want) {
-			t.Errorf("the report is not examples/merge-gate/testdata/report.md:\n%s", got)
-		}
-	})
+	bin := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", readmeLine(t))
+	cmd.Dir, cmd.Env = t.TempDir(), installEnv(t, proxy(t), bin)
+	if got := outputOf(t, cmd); got != string(want) {
+		t.Errorf("the report is not examples/merge-gate/testdata/report.md:\n%s", got)
+	}
 	t.Run("empty root", func(t *testing.T) {
-		root := emptyRoot(t, bin)
+		root := emptyRoot(t, filepath.Join(bin, "dashhost"))
 		outputOf(t, jailed(t, root, "/dashhost", "new", "/data/demo", "--example", "merge-gate"))
 		if got := outputOf(t, jailed(t, root, "/dashhost", "run", "/data/demo/workflow.yaml", "--thread", "t")); got != string(want) {
 			t.Errorf("the report is not examples/merge-gate/testdata/report.md:\n%s", got)
@@ -125,19 +122,30 @@ func addFile(t *testing.T, w *zip.Writer, name string) {
 	}
 }
 
-// install runs README's line against the proxy, with a module cache of its own. What others have written comes from the cache of
-// this machine, which has the form of a proxy.
-func install(t *testing.T, proxy string) (bin string) {
+// readmeLine is what README says to type.
+func readmeLine(t *testing.T) string {
+	t.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(readme)) {
+		if strings.HasPrefix(line, "go install "+module+"/") {
+			return line
+		}
+	}
+	t.Fatal("README.md has no line that installs the command")
+	return ""
+}
+
+// installEnv is an environment in which go install finds only the proxy, and a module cache of its own. What others have written
+// comes from the cache of this machine, which has the form of a proxy.
+func installEnv(t *testing.T, proxy, bin string) []string {
 	t.Helper()
 	cache := strings.TrimSpace(outputOf(t, exec.CommandContext(t.Context(), "go", "env", "GOMODCACHE")))
-	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "go", "install", "-trimpath", module+"/cmd/dashhost@latest")
-	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(),
-		"GOPROXY=file://"+proxy+",file://"+filepath.Join(cache, "cache", "download"), "GOMODCACHE="+t.TempDir(), "GOBIN="+dir,
-		"GOFLAGS=-modcacherw", "GOSUMDB=off", "GONOSUMDB=*", "GOPRIVATE=", "GOWORK=off", "CGO_ENABLED=0")
-	outputOf(t, cmd)
-	return filepath.Join(dir, "dashhost")
+	return append(os.Environ(), "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "GOBIN="+bin,
+		"GOPROXY=file://"+proxy+",file://"+filepath.Join(cache, "cache", "download"), "GOMODCACHE="+t.TempDir(),
+		"GOFLAGS=-modcacherw -trimpath", "GOSUMDB=off", "GOPRIVATE=", "GOWORK=off", "CGO_ENABLED=0", "DASHHOST_CACHE_DIR="+t.TempDir())
 }
 
 // emptyRoot is a folder with the binary, and one folder that everybody may write.
