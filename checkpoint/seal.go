@@ -43,7 +43,7 @@ func (s *sealer) seal(d *driver.Record, r *Record) {
 	if d.Size < compressFrom {
 		return
 	}
-	if small := s.enc.EncodeAll(d.Body, nil); len(small) < len(d.Body) {
+	if small := s.enc.EncodeAll(d.Body, make([]byte, 0, s.enc.MaxEncodedSize(len(d.Body)))); len(small) < len(d.Body) {
 		d.Body, d.Codec = small, driver.CodecZstd
 	}
 }

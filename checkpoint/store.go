@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 	"sync"
 	"time"
 
@@ -306,12 +307,26 @@ func (s *Store) appendError(thread string, err error) error {
 	if errors.As(err, &d) {
 		return damage(thread, d, "")
 	}
-	return fmt.Errorf("thread %q: %w", thread, err)
+	return fmt.Errorf("%s: %w", subject(thread), err)
+}
+
+// subject is what errors say of a thread, or of the blob that it is.
+func subject(thread string) string {
+	if digest, ok := strings.CutPrefix(thread, blobPrefix); ok {
+		return "blob " + digest
+	}
+	return fmt.Sprintf("thread %q", thread)
 }
 
 func damage(thread string, d *driver.Damage, lost string) *DamageError {
+	digest, ok := strings.CutPrefix(thread, blobPrefix)
+	if ok {
+		thread = ""
+	} else {
+		digest = ""
+	}
 	return &DamageError{
-		Thread: thread, File: d.File, Offset: d.Offset, Reason: d.Reason, Suspect: d.Suspect, Lost: lost,
+		Thread: thread, Blob: digest, File: d.File, Offset: d.Offset, Reason: d.Reason, Suspect: d.Suspect, Lost: lost,
 		length: d.Length, record: d.Seq, accepted: d.Accepted,
 	}
 }
@@ -348,7 +363,7 @@ type Commit struct {
 // is ctx's, and waiting again is fine. Any number of goroutines may wait.
 func (c *Commit) Wait(ctx context.Context) error {
 	if err := c.c.Wait(ctx); err != nil {
-		return fmt.Errorf("thread %q: %w", c.thread, err)
+		return fmt.Errorf("%s: %w", subject(c.thread), err)
 	}
 	return nil
 }

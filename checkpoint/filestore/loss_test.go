@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -335,5 +337,127 @@ func mustBeSound(t *testing.T, s *checkpoint.Store, name, id string) {
 	}
 	if err := c.Release(ctx, nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestDamagedBlob: a blob that cannot be read is damage that names it, and putting it again makes it whole.
+func TestDamagedBlob(t *testing.T) {
+	ctx := context.Background()
+	m := &vfs.Mem{}
+	l := newMemLocks(m)
+	text := []byte("a module, more or less")
+	for _, index := range []bool{true, false} {
+		s := checkpoint.New(openMem(t, m, l, Options{}), nil)
+		digest, c, err := s.PutBlob(ctx, text)
+		if err == nil {
+			err = c.Wait(ctx)
+		}
+		if err = errors.Join(err, s.Close()); err != nil {
+			t.Fatal(err)
+		}
+		log, _ := m.Data("s/log/00000001")
+		log[bytes.LastIndex(log, text)] ^= 1
+		m.SetData("s/log/00000001", log)
+		if !index {
+			if err := m.Remove("s/index"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Fatal(err)
+			}
+		}
+		s = checkpoint.New(openMem(t, m, l, Options{}), nil)
+		var d *checkpoint.DamageError
+		if _, err := s.Blob(ctx, digest); !errors.As(err, &d) || d.Blob != digest || d.Thread != "" || d.Offset == 0 {
+			t.Errorf("index %v: a damaged blob: %v", index, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			s = checkpoint.New(openMem(t, m, l, Options{}), nil)
+			if _, _, err := s.PutBlob(ctx, text); err != nil {
+				t.Errorf("index %v: putting it again: %v", index, err)
+			}
+			if b, err := s.Blob(ctx, digest); err != nil || !bytes.Equal(b, text) {
+				t.Errorf("index %v: after it was put again: %q, %v", index, b, err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestNameless: a thread of which nothing but a damaged frame is left was there, and does not begin again.
+func TestNameless(t *testing.T) {
+	ctx := context.Background()
+	m := &vfs.Mem{}
+	l := newMemLocks(m)
+	s := checkpoint.New(openMem(t, m, l, Options{}), nil)
+	if _, err := s.Claim(ctx, "only", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	log, _ := m.Data("s/log/00000001")
+	log[bytes.LastIndex(log, []byte("only"))] ^= 1
+	m.SetData("s/log/00000001", log)
+	if err := m.Remove("s/index"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		s = checkpoint.New(openMem(t, m, l, Options{}), nil)
+		switch i {
+		case 0:
+			if _, err := s.Claim(ctx, "only", nil); !errors.Is(err, checkpoint.ErrDamaged) {
+				t.Errorf("claim: %v", err)
+			}
+			if _, _, err := s.State(ctx, "only", "", ""); !errors.Is(err, checkpoint.ErrDamaged) {
+				t.Errorf("state: %v", err)
+			}
+		case 1:
+			if _, err := s.Thread(ctx, "other"); !errors.Is(err, checkpoint.ErrNotFound) {
+				t.Errorf("a thread that never was: %v", err)
+			}
+			c, err := s.Claim(ctx, "only", &checkpoint.ClaimOptions{AcceptLoss: true})
+			if err != nil || c.New() || c.Epoch() != 2 {
+				t.Fatalf("accepting the loss: %+v, %v", c, err)
+			}
+			if err := c.Release(ctx, nil); err != nil {
+				t.Error(err)
+			}
+		case 2:
+			if info, err := s.Thread(ctx, "only"); err != nil || info.Damage != nil {
+				t.Errorf("%+v, %v", info, err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestLargeRecord: a record costs two copies of it in memory, one as it stands in the log and one that may be smaller.
+func TestLargeRecord(t *testing.T) {
+	ctx := context.Background()
+	d, err := Open(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := checkpoint.New(d, nil)
+	defer s.Close()
+	c, err := s.Claim(ctx, "t", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const size = 16 << 20
+	value := random(size)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := c.Append(ctx, &checkpoint.Record{Kind: checkpoint.KindStep, Ops: []checkpoint.Op{{Kind: checkpoint.OpPut, Name: "x", Value: value}}}); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; got > size*5/2 {
+		t.Errorf("an append of %d bytes allocates %d", size, got)
 	}
 }

@@ -186,6 +186,8 @@ func (a *app) explainStored(f *fault, err error) bool {
 	case errors.As(err, &busy):
 		f.hint("wait for it, or take the thread over: %s", a.command("resume", "--take-over", busy.Thread))
 		f.hint("or end what runs: %s", a.command("thread cancel", "", busy.Thread))
+	case errors.Is(err, checkpoint.ErrBusy): // the lock of the store
+		f.hint("nothing was written; another process writes to the store and does not get on, perhaps because it is stopped")
 	case errors.Is(err, checkpoint.ErrFenced):
 		f.hint("another process took the thread over or deleted it; what was acknowledged before is kept")
 		a.hintShow(f)
