@@ -42,3 +42,34 @@ func TestUnpackLeavesNothingBehind(t *testing.T) {
 		t.Errorf("left: %q, %v", left, err)
 	}
 }
+
+// intruderFS puts a file of its own where the next one is to go, as somebody else might.
+type intruderFS struct {
+	fstest.MapFS
+	path string
+}
+
+func (i intruderFS) Open(name string) (fs.File, error) {
+	if name == "a" {
+		if err := os.WriteFile(i.path, []byte("not yours"), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	return i.MapFS.Open(name)
+}
+
+// TestUnpackWritesNothingOver: a file that comes up meanwhile stays what it is.
+func TestUnpackWritesNothingOver(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "b")
+	_, err := unpack(dir, intruderFS{fstest.MapFS{"a": {Data: []byte("a")}, "b": {Data: []byte("b")}}, path})
+	if !errors.Is(err, fs.ErrExist) {
+		t.Errorf("%v", err)
+	}
+	if b, err := os.ReadFile(path); err != nil || string(b) != "not yours" {
+		t.Errorf("the file is %q, %v", b, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "a")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a was left: %v", err)
+	}
+}

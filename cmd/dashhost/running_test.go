@@ -124,3 +124,28 @@ func TestFollow(t *testing.T) {
 		}
 	}
 }
+
+// TestCancelledWhileStopping: a holder that is told to stop by two sides at once.
+func TestCancelledWhileStopping(t *testing.T) {
+	path := project(t, ticking)
+	store := filepath.Join(filepath.Dir(path), ".dashhost", "store")
+	e := newEnviron(t, "run", path, "--input-json", "1", "--thread", "t")
+	signals := make(chan chan<- os.Signal, 1)
+	e.Notify = func(c chan<- os.Signal) func() { signals <- c; return func() {} }
+	done := make(chan struct{})
+	e.Stderr = &watcher{on: []string{"step 2 "}, call: []func(){func() {
+		defer close(done)
+		other := newEnviron(t, "thread", "cancel", "t", "--store", store, "--json")
+		other.Stderr = &watcher{on: []string{"asked     pid "}, call: []func(){func() { c := <-signals; c <- os.Interrupt }}}
+		if code, out := other.run(), fmt.Sprint(other.Stdout); code != exitDone || out != `{"thread":"t","status":"cancelled","asked":true}`+"\n" {
+			t.Errorf("cancel: exit code %d, %q\n%s", code, out, other.Stderr)
+		}
+	}}}
+	if code := e.run(); code != exitStopped {
+		t.Errorf("the run: exit code %d\n%s", code, e.Stderr)
+	}
+	<-done
+	if code, out, _ := command(t, "thread", "list", "--status", "cancelled", "--store", store); code != exitDone || !strings.Contains(out, "t ") {
+		t.Errorf("thread list: exit code %d, %q", code, out)
+	}
+}
