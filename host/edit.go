@@ -47,11 +47,18 @@ func (h *Host) Update(ctx context.Context, thread string, values []byte, o *Upda
 		o = &UpdateOptions{}
 	}
 	g := o.Graph
-	if g == nil {
-		s, err := h.Store(ctx)
-		if err != nil {
+	if err := h.usable(g); err != nil {
+		return "", err
+	}
+	s, err := h.Store(ctx)
+	if err != nil {
+		return "", err
+	}
+	if g != nil {
+		if err := g.keep(ctx, s); err != nil {
 			return "", err
 		}
+	} else {
 		info, err := existingThread(ctx, s, thread)
 		if err != nil {
 			return "", err

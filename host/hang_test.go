@@ -107,6 +107,8 @@ func TestSlowStoreHoldsUpNobody(t *testing.T) {
 	case <-soon(t).Done():
 		t.Error("a run on another store hangs")
 		close(opened)
-		<-done
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	}
 }

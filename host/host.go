@@ -31,7 +31,10 @@ type Options struct {
 	// OpenStream opens the sink of a URL. Without it a stream is a *SchemeError;
 	// openurl.Stream knows file: and mem:.
 	OpenStream func(ctx context.Context, url string) (driver.Sink, error)
-	Clock      Clock // default the system's
+	Clock      Clock // default the system's; also what the clock grant shows
+	// Random fills b with what the random grant gives nodes; it is called
+	// concurrently. Default bytes that nobody can foresee.
+	Random func(b []byte)
 }
 
 // Host holds what runs share: the wasm runtime and the open stores. It is safe
@@ -42,17 +45,20 @@ type Host struct {
 	guest *guest.Runtime
 
 	mu     sync.Mutex
-	stores map[string]*checkpoint.Store
+	stores map[string]*opened[*checkpoint.Store]
 	runs   map[*Run]struct{}
 	graphs map[*Graph]struct{}
 	// outlets are by URL and settings of the stream.
-	outlets map[string]*outlet
+	outlets map[string]*opened[*outlet]
 	closed  bool
+
+	closeOnce sync.Once
+	closeErr  error
 }
 
 // New makes a Host. The error is one of the wasm runtime.
 func New(o *Options) (*Host, error) {
-	h := &Host{stores: map[string]*checkpoint.Store{}, runs: map[*Run]struct{}{}, graphs: map[*Graph]struct{}{}, outlets: map[string]*outlet{}}
+	h := &Host{stores: map[string]*opened[*checkpoint.Store]{}, runs: map[*Run]struct{}{}, graphs: map[*Graph]struct{}{}, outlets: map[string]*opened[*outlet]{}}
 	if o != nil {
 		h.opts = *o
 	}
@@ -106,34 +112,23 @@ func (h *Host) store(ctx context.Context, url string) (*checkpoint.Store, error)
 	if url == "" {
 		url = memoryURL
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed {
-		return nil, ErrClosed
-	}
-	if s := h.stores[url]; s != nil {
-		return s, nil
-	}
-	s, err := h.opts.OpenStore(ctx, url)
-	if err != nil {
-		return nil, err
-	}
-	h.stores[url] = s
-	return s, nil
+	open := func() (*checkpoint.Store, error) { return h.opts.OpenStore(ctx, url) }
+	return openOnce(ctx, h, h.stores, url, open, (*checkpoint.Store).Close)
 }
 
 // Close cancels the runs that still go on, which can be resumed then, and
 // closes graphs, stores and the wasm runtime. It waits for the runs until ctx
-// ends. Calling it again does nothing.
+// ends. Another Close waits for the first and returns the same.
 func (h *Host) Close(ctx context.Context) error {
+	h.closeOnce.Do(func() { h.closeErr = h.close(ctx) })
+	return h.closeErr
+}
+
+func (h *Host) close(ctx context.Context) error {
 	h.mu.Lock()
-	if h.closed {
-		h.mu.Unlock()
-		return nil
-	}
 	h.closed = true
-	runs, graphs, stores, outlets := h.runs, h.graphs, h.stores, h.outlets
-	h.runs, h.graphs, h.stores = map[*Run]struct{}{}, nil, nil
+	runs, graphs, stores, outlets := h.runs, h.graphs, all(h.stores), all(h.outlets)
+	h.runs, h.graphs = map[*Run]struct{}{}, nil
 	h.mu.Unlock()
 
 	var errs []error

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -80,7 +81,8 @@ func (t *Task) Context() context.Context { return t.ctx }
 // input. It must not be changed.
 func (t *Task) Input() []byte { return t.task.Input }
 
-// Config is the node's configuration as JSON, nil if there is none.
+// Config is the node's configuration as JSON, nil if there is none. It must not
+// be changed.
 func (t *Task) Config() []byte { return t.task.Node.Config }
 
 // Thread is the thread's name.
@@ -167,7 +169,8 @@ func (t *Task) Ask(question []byte) (answer []byte, err error) {
 		}
 		return nil, err
 	}
-	return t.set.Answer()
+	answer, err = t.set.Answer()
+	return bytes.Clone(answer), err
 }
 
 // Now is the time: real with the clock grant, else the time recorded with the
@@ -200,7 +203,7 @@ func (n *nativeNode) Run(ctx context.Context, et *engine.Task) (engine.Outcome, 
 	caller, deadline := ctx, n.deadline()
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
-	set := n.open(et, deadline)
+	set := n.open(ctx, et, deadline)
 	defer set.Close()
 	t := &Task{ctx: ctx, task: et, set: set, log: n.host.log}
 	ended := make(chan error, 1)
@@ -213,7 +216,7 @@ func (n *nativeNode) Run(ctx context.Context, et *engine.Task) (engine.Outcome, 
 		timer := time.NewTimer(grace)
 		defer timer.Stop()
 		select {
-		case err = <-ended:
+		case <-ended:
 		case <-timer.C:
 			set.Close()
 			n.host.log.Warn("native node goes on although its context is done; what it does has no effect",

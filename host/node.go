@@ -69,15 +69,16 @@ type vertex struct {
 }
 
 // open makes the handle of an attempt.
-func (v *vertex) open(t *engine.Task, deadline time.Duration) *capability.Set {
+func (v *vertex) open(ctx context.Context, t *engine.Task, deadline time.Duration) *capability.Set {
 	var live capability.Live
 	if v.out != nil && v.node.Grants.Telemetry != nil {
-		live = &liveFeed{out: v.out, task: t}
+		live = &liveFeed{ctx: ctx, out: v.out, task: t}
 	}
 	return capability.New(&capability.Config{
 		Live: live,
 		Node: v.node, Task: capability.TaskID(t.ID), Input: t.Input, Routes: v.routes, StepTime: t.Time,
 		Deadline: time.Now().Add(deadline), Logger: v.host.log, Asked: asked(t), Calls: t.Calls,
+		Clock: v.host.opts.Clock, Random: v.host.opts.Random,
 		Meta: capability.Meta{
 			Workflow: v.graph.Name, Thread: t.Thread, Run: t.Branch, Attempt: t.Attempt, Superstep: uint64(t.Step), Deadline: deadline,
 		},
@@ -127,7 +128,7 @@ func (n *wasmNode) Run(ctx context.Context, t *engine.Task) (engine.Outcome, err
 }
 
 func (n *wasmNode) call(ctx context.Context, t *engine.Task) (guest.Result, engine.Outcome, error) {
-	set := n.open(t, n.deadline())
+	set := n.open(ctx, t, n.deadline())
 	res, err := n.pool.Call(ctx, set, len(t.Input))
 	o := set.Finish()
 	switch {

@@ -24,6 +24,7 @@ type Run struct {
 	engine *engine.Run
 	claim  *checkpoint.Claim
 	events *feed
+	ctx    context.Context //nolint:containedctx // of the run, whose handle this is
 	cancel context.CancelFunc
 	began  time.Time
 

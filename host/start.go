@@ -92,7 +92,7 @@ func (h *Host) Start(ctx context.Context, g *Graph, input []byte, o *RunOptions)
 		}
 		return nil, errors.Join(err, giveBack(ctx, claim))
 	}
-	return r, r.start(ctx)
+	return r.started(ctx)
 }
 
 // existing applies IfExists. A Run is one that stands in for a new one.
@@ -220,7 +220,7 @@ func (h *Host) Resume(ctx context.Context, thread string, o *ResumeOptions) (*Ru
 		return nil, err
 	}
 	r.own, r.loss = own, loss
-	return r, r.start(ctx)
+	return r.started(ctx)
 }
 
 // acceptLoss writes down what a thread has lost, if anything: from then on it is
@@ -347,7 +347,7 @@ func (h *Host) canUpgrade(ctx context.Context, s *checkpoint.Store, thread strin
 
 func (h *Host) newRun(g *Graph, s *checkpoint.Store, claim *checkpoint.Claim, since time.Time, userGrant bool) *Run {
 	r := &Run{
-		host: h, graph: g.graph, thread: claim.Thread(), claim: claim, events: newFeed(since), began: h.opts.Clock.Now(), done: make(chan struct{}),
+		host: h, graph: g.graph, thread: claim.Thread(), claim: claim, ctx: context.Background(), events: newFeed(since), began: h.opts.Clock.Now(), done: make(chan struct{}),
 	}
 	r.engine = engine.New(engine.Config{
 		Graph: g.graph, Nodes: g.nodes, Claim: claim, Clock: h.opts.Clock, Emit: r.emit(g, s), UserGrant: userGrant,
@@ -362,20 +362,28 @@ func (r *Run) emit(g *Graph, s *checkpoint.Store) func(engine.Event) {
 	}
 	l := newLifecycle(g.out, s)
 	return func(e engine.Event) {
-		l.publish(e)
+		l.publish(r.ctx, e)
 		r.events.emit(e)
 	}
 }
 
 // start lets the engine loose. ctx ends the run, not only the start of it.
 func (r *Run) start(ctx context.Context) error {
-	ctx, r.cancel = context.WithCancel(ctx)
+	r.ctx, r.cancel = context.WithCancel(ctx)
 	if err := r.host.adopt(r); err != nil {
 		r.cancel()
 		return errors.Join(err, giveBack(ctx, r.claim))
 	}
-	go r.loop(ctx)
+	go r.loop(r.ctx)
 	return nil
+}
+
+// started gives a run that start let loose, or nothing.
+func (r *Run) started(ctx context.Context) (*Run, error) {
+	if err := r.start(ctx); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // giveBack releases a claim under which nothing was run.

@@ -38,14 +38,11 @@ func (h *Host) outlet(ctx context.Context, g *workflow.Graph) (*outlet, error) {
 	}
 	o := streaming.StreamOptions{Events: g.Stream.Queue, Overflow: streaming.Overflow(g.Stream.Overflow), BlockFor: g.Stream.BlockFor}
 	key := fmt.Sprint(url, " ", o.Events, " ", o.Overflow, " ", o.BlockFor)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed {
-		return nil, ErrClosed
-	}
-	if out := h.outlets[key]; out != nil {
-		return out, nil
-	}
+	shut := func(out *outlet) error { return closeOutlets(ctx, []*outlet{out}) }
+	return openOnce(ctx, h, h.outlets, key, func() (*outlet, error) { return h.openOutlet(ctx, url, &o) }, shut)
+}
+
+func (h *Host) openOutlet(ctx context.Context, url string, o *streaming.StreamOptions) (*outlet, error) {
 	if h.opts.OpenStream == nil {
 		return nil, &SchemeError{URL: url}
 	}
@@ -58,14 +55,13 @@ func (h *Host) outlet(ctx context.Context, g *workflow.Graph) (*outlet, error) {
 		return nil, errors.Join(err, sink.Close())
 	}
 	out := &outlet{publisher: p}
-	if out.lifecycle, err = p.Stream(streamLifecycle, &o); err == nil {
-		out.live, err = p.Stream(streamLive, &o)
+	if out.lifecycle, err = p.Stream(streamLifecycle, o); err == nil {
+		out.live, err = p.Stream(streamLive, o)
 	}
 	if err != nil {
 		_, closeErr := p.Close(ctx)
 		return nil, errors.Join(err, closeErr)
 	}
-	h.outlets[key] = out
 	return out, nil
 }
 
@@ -95,11 +91,11 @@ func beside(g *workflow.Graph, url string) string {
 func (h *Host) StreamReport() streaming.Report {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var all streaming.Report
-	for _, out := range h.outlets {
-		all.Streams = append(all.Streams, out.publisher.Report().Streams...)
+	var sum streaming.Report
+	for _, out := range all(h.outlets) {
+		sum.Streams = append(sum.Streams, out.publisher.Report().Streams...)
 	}
-	return all
+	return sum
 }
 
 // lifecycle sends a run's lifecycle events.
@@ -114,9 +110,9 @@ func newLifecycle(out *outlet, s *checkpoint.Store) *lifecycle {
 	return &lifecycle{out: out, store: id, incarnation: incarnation}
 }
 
-// publish hands an event to the stream. What the stream's policy drops it
+// publish hands an event to the stream; the end of ctx ends a wait for room. What the stream's policy drops it
 // counts; the log keeps the event in any case.
-func (l *lifecycle) publish(e engine.Event) {
+func (l *lifecycle) publish(ctx context.Context, e engine.Event) {
 	ev := streaming.Event{
 		Type: streaming.Type(e.Type), Thread: e.Thread, Run: e.Run, Node: e.Node, Path: e.Path, Step: e.Step, Attempt: e.Attempt,
 		Seq: e.Seq, ID: streaming.LifecycleID(l.store, l.incarnation, e.Thread, e.Seq), Time: e.Time,
@@ -131,11 +127,12 @@ func (l *lifecycle) publish(e engine.Event) {
 	if e.Live > 0 {
 		ev.Attrs = append(ev.Attrs, streaming.Int("live_events", int64(e.Live)))
 	}
-	_ = l.out.lifecycle.Publish(context.Background(), &ev) // counted by reason in the report
+	_ = l.out.lifecycle.Publish(ctx, &ev) // counted by reason in the report
 }
 
 // liveFeed is capability.Live for one attempt.
 type liveFeed struct {
+	ctx  context.Context //nolint:containedctx // of the attempt, whose handle this is
 	out  *outlet
 	task *engine.Task
 }
@@ -162,7 +159,7 @@ func (f *liveFeed) Text(label string, text []byte, n uint32) error {
 }
 
 func (f *liveFeed) send(e *streaming.Event) error {
-	err := f.out.live.Publish(context.Background(), e)
+	err := f.out.live.Publish(f.ctx, e)
 	switch {
 	case err == nil:
 		return nil
@@ -180,7 +177,7 @@ func (f *liveFeed) send(e *streaming.Event) error {
 const drainTime = 10 * time.Second
 
 // closeOutlets delivers what waits and closes the sinks.
-func closeOutlets(ctx context.Context, outs map[string]*outlet) error {
+func closeOutlets(ctx context.Context, outs []*outlet) error {
 	if _, ends := ctx.Deadline(); !ends {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, drainTime)

@@ -61,10 +61,9 @@ type bare struct {
 	off  int64
 	size int64
 
-	mu      sync.Mutex
-	syncMu  sync.Mutex
-	written int64
-	synced  int64
+	mu     sync.Mutex
+	syncMu sync.Mutex
+	synced int64
 }
 
 func newBare(tb testing.TB, dir string) *bare {

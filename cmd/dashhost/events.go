@@ -116,7 +116,7 @@ func (a *app) events(parent context.Context, f *eventFlags) error {
 		told, err := a.printRows(ctx, log.next(ctx), f)
 		switch {
 		case f.follow && ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // whoever follows ends it by an interrupt
 		case f.follow:
 			return firstOf(err, a.followEvents(ctx, &log, f))
 		}

@@ -161,7 +161,7 @@ func fill(f *os.File, files fs.FS, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer src.Close()
+	defer src.Close() //nolint:errcheck // only read
 	_, err = io.Copy(f, src)
 	return err
 }

@@ -161,7 +161,7 @@ func (a *app) planThread(ctx context.Context, p *plan, f *runFlags) (checkpoint.
 	if err != nil {
 		return none, err
 	}
-	defer s.Close()
+	defer s.Close() //nolint:errcheck // only read
 	p.Store.Exists = true
 	if f.thread == "" {
 		return none, nil

@@ -1,6 +1,7 @@
 package capability
 
 import (
+	"context"
 	"encoding/hex"
 	"strconv"
 	"time"
@@ -32,6 +33,11 @@ type Config struct {
 	StepTime int64
 	// Deadline ends real sleeps. Zero: only their context does.
 	Deadline time.Time
+	// Clock is the real time, which the clock grant shows. Nil: the machine's.
+	Clock Clock
+	// Random fills b with what the random grant gives. Many sets may call it at once. Nil: bytes that nobody can
+	// foresee.
+	Random func(b []byte)
 	// Asked are the questions of earlier attempts of the task that have been answered, in order, and Calls what
 	// the last of them ended with (Ask.Calls). Only for nodes that may ask.
 	Asked []Asked
@@ -40,6 +46,13 @@ type Config struct {
 	Live Live
 	// Logger gets what the node logs. Nil: nothing is kept and log_enabled says no.
 	Logger hclog.Logger
+}
+
+// Clock is real time.
+type Clock interface {
+	Now() time.Time
+	// Sleep returns after d, or earlier with an error when ctx ends.
+	Sleep(ctx context.Context, d time.Duration) error
 }
 
 // Meta is what meta_read tells a node about its task, beside task id and node name.

@@ -48,6 +48,12 @@ func New(c *Config) *Set {
 		allowed: granted(c.Node),
 		virtual: c.StepTime,
 	}
+	if s.cfg.Clock == nil {
+		s.cfg.Clock = machine{}
+	}
+	if s.cfg.Random == nil {
+		s.cfg.Random = unforeseeable
+	}
 	if s.taped() {
 		s.tape = newTape(c.Calls)
 	}

@@ -30,7 +30,7 @@ func (s *Set) Now() int64 {
 func (s *Set) real() int64 {
 	var us int64
 	read := func() {
-		now := time.Now()
+		now := s.cfg.Clock.Now()
 		if s.began.IsZero() {
 			s.began = now
 		}
@@ -80,15 +80,30 @@ func (s *Set) Sleep(ctx context.Context, us int64) error {
 		ctx, cancel = context.WithDeadline(ctx, d)
 		defer cancel()
 	}
-	t := time.NewTimer(time.Duration(min(us, math.MaxInt64/int64(time.Microsecond))) * time.Microsecond)
+	d := time.Duration(min(us, math.MaxInt64/int64(time.Microsecond))) * time.Microsecond
+	if s.cfg.Clock.Sleep(ctx, d) != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// machine is the machine's clock.
+type machine struct{}
+
+func (machine) Now() time.Time { return time.Now() }
+
+func (machine) Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ctx.Err()
 	}
 }
+
+func unforeseeable(b []byte) { crand.Read(b) } // never fails: without a source the process ends
 
 // toldAgain tells whether an attempt with an answer is still before its question.
 func (s *Set) toldAgain() bool {
@@ -117,7 +132,7 @@ func (s *Set) SeedRandom(b []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.phase == abi.PhaseRun && s.cfg.Node.Grants.Random {
-		live := func() { crand.Read(b) } // never fails: without a source the process ends
+		live := func() { s.cfg.Random(b) }
 		if s.taped() {
 			s.record(tapeRandom, b, live)
 		} else {

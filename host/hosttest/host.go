@@ -30,7 +30,9 @@ type Host struct {
 }
 
 // New returns a host that is closed when the test ends. A nil clock stands still
-// at Epoch, and waiting, as between two attempts of a task, takes no time.
+// at Epoch, and waiting, as between two attempts of a task, takes no time. The
+// random grant gives the bytes of Random(1), from their beginning after each
+// Restart too.
 func New(t T, c *Clock) *Host {
 	t.Helper()
 	if c == nil {
@@ -45,7 +47,7 @@ func New(t T, c *Clock) *Host {
 func (h *Host) open() {
 	h.t.Helper()
 	var err error
-	h.Host, err = host.New(&host.Options{Clock: h.Clock, OpenStore: func(context.Context, string) (*checkpoint.Store, error) {
+	h.Host, err = host.New(&host.Options{Clock: h.Clock, Random: Random(1), OpenStore: func(context.Context, string) (*checkpoint.Store, error) {
 		return checkpoint.New(h.memory.Open(), &checkpoint.Options{Now: h.Clock.Now}), nil
 	}})
 	if err != nil {

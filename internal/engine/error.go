@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -71,11 +72,15 @@ func asError(err error) *Error {
 			return fail(CodeInternal, "the node returned a nil *Error, which as an error is not nil")
 		}
 		own := *e
+		own.Code, own.Message = text(e.Code), text(e.Message)
 		return &own
 	}
-	out := &Error{Code: CodeInternal, Message: err.Error()}
+	out := &Error{Code: CodeInternal, Message: text(err.Error())}
 	for err = errors.Unwrap(err); err != nil && len(out.Cause) < 8; err = errors.Unwrap(err) {
-		out.Cause = append(out.Cause, err.Error())
+		out.Cause = append(out.Cause, text(err.Error()))
 	}
 	return out
 }
+
+// text is s as every place that keeps or sends it takes it.
+func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

@@ -17,7 +17,6 @@ type pastTask struct {
 	writes   []Write
 	output   []byte
 	sends    []Send
-	grant    int // attempts beyond the policy's
 }
 
 // readTail takes up what was recorded after the newest step: tasks that ended,
