@@ -18,18 +18,28 @@ cd "$(dirname "$0")/.."
 root=$PWD
 lock=$root/guests.lock
 
-# LANG  WASM  FOLDER (with the go.mod or the Cargo workspace)  PACKAGE  MANIFEST
+# LANG  WASM  FOLDER (with the go.mod, Cargo workspace or package.json)  PACKAGE  MANIFEST
 guests() {
 	cat <<-'LIST'
-		go   examples/merge-gate/wasm/split.wasm   examples/merge-gate/nodes split   examples/merge-gate/workflow.yaml
-		go   examples/merge-gate/wasm/chars.wasm   examples/merge-gate/nodes chars   examples/merge-gate/workflow.yaml
-		go   examples/merge-gate/wasm/report.wasm  examples/merge-gate/nodes report  examples/merge-gate/workflow.yaml
-		rust examples/merge-gate/wasm/secrets.wasm examples/merge-gate/nodes secrets examples/merge-gate/workflow.yaml
-		rust examples/merge-gate/wasm/deps.wasm    examples/merge-gate/nodes deps    examples/merge-gate/workflow.yaml
+		go             examples/merge-gate/wasm/split.wasm                        examples/merge-gate/nodes split               examples/merge-gate/workflow.yaml
+		go             examples/merge-gate/wasm/report.wasm                       examples/merge-gate/nodes report              examples/merge-gate/workflow.yaml
+		rust           examples/merge-gate/wasm/secrets.wasm                      examples/merge-gate/nodes secrets             examples/merge-gate/workflow.yaml
+		c              examples/merge-gate/wasm/chars.wasm                        examples/merge-gate/nodes chars               examples/merge-gate/workflow.yaml
+		assemblyscript examples/merge-gate/wasm/deps.wasm                         examples/merge-gate/nodes deps/assembly       examples/merge-gate/workflow.yaml
+		c              examples/merge-gate/testdata/hostile/hostile.wasm          examples/merge-gate/testdata hostile          examples/merge-gate/testdata/hostile/workflow.yaml
+		go             examples/merge-gate/testdata/four/go.wasm                  examples/merge-gate/nodes four/go             examples/merge-gate/testdata/four/workflow.yaml
+		rust           examples/merge-gate/testdata/four/rust.wasm                examples/merge-gate/nodes four                examples/merge-gate/testdata/four/workflow.yaml
+		c              examples/merge-gate/testdata/four/c.wasm                   examples/merge-gate/nodes four/c              examples/merge-gate/testdata/four/workflow.yaml
+		assemblyscript examples/merge-gate/testdata/four/assemblyscript.wasm      examples/merge-gate/nodes four/assemblyscript examples/merge-gate/testdata/four/workflow.yaml
 	LIST
 }
 
-packages=(rustc-web cargo-web libstd-rust-web-dev rust-web-src lld-19)
+languages=(go rust c assemblyscript)
+
+packages=(
+	rustc-web cargo-web libstd-rust-web-dev rust-web-src lld-19
+	clang-19 wasi-libc libclang-rt-19-dev-wasm32
+)
 
 die() {
 	printf 'guests: %s\n' "$*" >&2
@@ -77,16 +87,39 @@ build_rust() { # FOLDER PACKAGE OUT
 	cp "$work/target/wasm32-unknown-unknown/release/$2.wasm" "$3"
 }
 
+# A package is all C files of its folder, and the SDK. Nothing of a path gets into a module without debug data.
+build_c() { # FOLDER PACKAGE OUT
+	clang-19 --target=wasm32-wasi --sysroot=/usr --no-default-config -std=c11 -O2 -mexec-model=reactor -s -Wl,-z,stack-size=65536 \
+		-Isdk/c "$1/$2"/*.c sdk/c/dashhost.c sdk/c/json.c -o "$3" ||
+		die "$1/$2: clang failed"
+}
+
+# The compiler is the one that the lock file of the folder names; the settings are those of its asconfig.json.
+build_assemblyscript() { # FOLDER PACKAGE OUT
+	local stage=$work/stage.as/$1
+	if [ ! -d "$stage" ]; then
+		mkdir -p "$stage" "$work/stage.as/sdk"
+		(cd "$1" && tar -c --exclude=target --exclude=node_modules .) | tar -x -C "$stage"
+		(cd sdk/assemblyscript && tar -c --exclude=target --exclude=node_modules .) | tar -x -C "$work/stage.as/sdk" --one-top-level=assemblyscript
+		(cd "$stage" && npm ci --no-audit --no-fund --loglevel=error >&2) || die "$1: npm ci failed"
+	fi
+	(cd "$stage" && node_modules/.bin/asc "$2/index.ts" --config asconfig.json -o "$3") || die "$1/$2: asc failed"
+}
+
 require() {
 	command -v go >/dev/null || die "go is not there"
 	[ -x "$rustc" ] && [ -x "$cargo" ] && command -v wasm-ld-19 >/dev/null && [ -d /usr/src/rustc-*/library ] ||
 		die "Debian's Rust is not there: run scripts/guests.sh install (apt: ${packages[*]})"
+	command -v clang-19 >/dev/null && [ -f /usr/include/wasm32-wasi/stdlib.h ] && command -v npm >/dev/null ||
+		die "clang-19, wasi-libc or npm is not there: run scripts/guests.sh install (apt: ${packages[*]} npm)"
 }
 
 version() { # LANG
 	case $1 in
 	go) GOTOOLCHAIN=local go env GOVERSION ;;
 	rust) "$rustc" --version ;;
+	c) printf '%s, wasi-libc %s\n' "$(clang-19 --version | head -n 1)" "$(dpkg-query -W -f '${Version}' wasi-libc)" ;;
+	assemblyscript) sed -n '/"node_modules\/assemblyscript"/,/}/s/.*"version": "\(.*\)".*/asc \1/p' examples/merge-gate/nodes/package-lock.json ;;
 	esac
 }
 
@@ -108,7 +141,7 @@ build() {
 	require
 	{
 		printf '# Written by scripts/guests.sh: compilers, and the digests of what they built.\n'
-		for lang in go rust; do printf '%s %s\n' "$lang" "$(version "$lang")"; done
+		for lang in "${languages[@]}"; do printf '%s %s\n' "$lang" "$(version "$lang")"; done
 	} >"$work/lock"
 	while read -r lang wasm folder package manifest; do
 		"build_$lang" "$folder" "$package" "$work/out.wasm"
@@ -154,7 +187,16 @@ check) check ;;
 install)
 	sudo=
 	[ "$(id -u)" = 0 ] || sudo=sudo
-	$sudo apt-get update && $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${packages[@]}"
+	missing=()
+	for package in "${packages[@]}"; do
+		dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing+=("$package")
+	done
+	command -v npm >/dev/null || missing+=(nodejs npm)
+	if [ ${#missing[@]} -gt 0 ]; then
+		$sudo apt-get update
+		$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
+	fi
+	echo "guests: installed ${missing[*]:-nothing, all was there}"
 	;;
 *) die "unknown mode $1: want build, check or install" ;;
 esac

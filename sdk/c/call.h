@@ -6,7 +6,7 @@
 
 #include "dashhost.h"
 
-/* Memory of a call comes from chunks, the newest first in the list. */
+/* Memory of a call comes from chunks, the newest first in its list. */
 typedef struct dash_chunk {
 	struct dash_chunk *next;
 	size_t used, size;
@@ -21,7 +21,9 @@ struct dash_writer {
 };
 
 struct dash_call {
-	dash_chunk *chunks;
+	dash_chunk *chunks; /* small pieces share them */
+	dash_chunk *large;  /* a piece each */
+	dash_chunk *kept;   /* a piece each, which dash_memory_reset leaves alone */
 	dash_writer *writers;
 	const char *subject; /* "input" or "config": what is read */
 	dash_text source;    /* of it, for offsets */
@@ -31,6 +33,9 @@ struct dash_call {
 	bool failed, keep_output, pending;
 	dash_errno last;
 };
+
+/* A copy of text that dash_memory_reset leaves alone. */
+dash_text dash_keep(dash_call *call, dash_text text);
 
 _Noreturn void dash_out_of_memory(size_t size); /* says so in the log, and traps */
 

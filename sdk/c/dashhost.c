@@ -20,26 +20,45 @@ static void *must(void *memory, size_t size) {
 	return memory;
 }
 
+static dash_chunk *push(dash_chunk **list, size_t size) {
+	if (size > SIZE_MAX - sizeof(dash_chunk)) dash_out_of_memory(size);
+	dash_chunk *c = must(malloc(sizeof *c + size), size);
+	*c = (dash_chunk){.next = *list, .size = size};
+	return *list = c;
+}
+
+static void pop_to(dash_chunk **list, const dash_chunk *end) {
+	while (*list != end) {
+		dash_chunk *c = *list;
+		*list = c->next;
+		free(c);
+	}
+}
+
 void *dash_alloc(dash_call *call, size_t size) {
-	if (size > SIZE_MAX - sizeof(dash_chunk) - CHUNK) dash_out_of_memory(size);
+	if (size > CHUNK / 4) return memset(push(&call->large, size)->data, 0, size);
 	size = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
 	dash_chunk *c = call->chunks;
-	if (c == NULL || c->size - c->used < size) {
-		size_t room = size > CHUNK / 4 ? size : CHUNK;
-		dash_chunk *fresh = must(malloc(sizeof(dash_chunk) + room), room);
-		*fresh = (dash_chunk){.size = room};
-		if (c != NULL && room == size) { /* a large piece fills its own chunk: the list goes on with the old one */
-			fresh->next = c->next;
-			c->next = fresh;
-		} else {
-			fresh->next = c;
-			call->chunks = fresh;
-		}
-		c = fresh;
-	}
+	if (c == NULL || c->size - c->used < size) c = push(&call->chunks, CHUNK);
 	void *memory = (char *)c->data + c->used;
 	c->used += size;
 	return memset(memory, 0, size);
+}
+
+dash_text dash_keep(dash_call *call, dash_text text) {
+	char *copy = (char *)push(&call->kept, text.len)->data;
+	if (text.len > 0) memcpy(copy, text.ptr, text.len);
+	return (dash_text){copy, text.len};
+}
+
+dash_mark dash_memory_mark(dash_call *call) {
+	return (dash_mark){call->chunks, call->large, call->chunks == NULL ? 0 : call->chunks->used};
+}
+
+void dash_memory_reset(dash_call *call, dash_mark mark) {
+	pop_to(&call->chunks, mark.chunk);
+	pop_to(&call->large, mark.large);
+	if (call->chunks != NULL) call->chunks->used = mark.used;
 }
 
 dash_text dash_text_of(const char *s) { return (dash_text){s, strlen(s)}; }
@@ -134,8 +153,8 @@ size_t dash_encode_rune(char buf[4], uint32_t r) {
 
 static dash_status set_failure(dash_call *call, const char *code, dash_text message, int64_t retry_us) {
 	call->failed = true;
-	call->code = dash_format(call, "%s", code);
-	call->message = message;
+	call->code = dash_keep(call, dash_text_of(code));
+	call->message = dash_keep(call, message);
 	call->details = (dash_text){0};
 	call->retry_us = retry_us;
 	call->keep_output = false;
@@ -162,7 +181,7 @@ void dash_retry_after(dash_call *call, int64_t us) { call->retry_us = us > 0 ? u
 
 void dash_keep_output(dash_call *call) { call->keep_output = true; }
 
-void dash_details(dash_call *call, dash_json details) { call->details = details.raw; }
+void dash_details(dash_call *call, dash_json details) { call->details = dash_keep(call, details.raw); }
 
 /* ---- The host ---- */
 
@@ -366,12 +385,15 @@ static dash_status start(dash_call *call, uint32_t config_len) {
 }
 
 static int32_t finish(dash_call *call, dash_status status) {
-	for (dash_writer *w = call->writers; w != NULL; w = w->next) free(w->ptr);
-	for (dash_chunk *c = call->chunks; c != NULL;) {
-		dash_chunk *next = c->next;
-		free(c);
-		c = next;
+	while (call->writers != NULL) {
+		dash_writer *w = call->writers;
+		call->writers = w->next;
+		free(w->ptr);
+		free(w);
 	}
+	pop_to(&call->chunks, NULL);
+	pop_to(&call->large, NULL);
+	pop_to(&call->kept, NULL);
 	return (int32_t)status;
 }
 

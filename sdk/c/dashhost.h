@@ -118,6 +118,17 @@ bool dash_split(dash_text *rest, char separator, dash_text *piece);
 dash_text dash_format(dash_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void *dash_alloc(dash_call *call, size_t size); /* zeroed, aligned for any type */
 
+/* For loops that run long: what was taken from the call's memory after the mark is given
+ * back, texts that were decoded or formatted since then too. Writers are not concerned,
+ * and failures keep their texts. */
+typedef struct {
+	void *chunk, *large;
+	size_t used;
+} dash_mark;
+
+dash_mark dash_memory_mark(dash_call *call);
+void dash_memory_reset(dash_call *call, dash_mark mark);
+
 /* The next character of UTF-8, and moves *at behind it; U+FFFD for each byte that is
  * none. Requires *at < text.len. */
 uint32_t dash_decode_rune(dash_text text, size_t *at);

@@ -188,11 +188,10 @@ static void not_a(dash_call *call, dash_json v, const char *want) {
 	if (call->bad.len > 0) return;
 	const char *from = call->source.ptr, *at = v.raw.ptr;
 	const char *found = names[dash_kind_of(v)];
-	if (from != NULL && at >= from && at < from + call->source.len) {
-		call->bad = dash_format(call, "%s: offset %zu: want %s, found %s", call->subject, (size_t)(at - from), want, found);
-	} else {
-		call->bad = dash_format(call, "a value beside the %s: want %s, found %s", call->subject, want, found);
-	}
+	dash_text text = from != NULL && at >= from && at < from + call->source.len
+	    ? dash_format(call, "%s: offset %zu: want %s, found %s", call->subject, (size_t)(at - from), want, found)
+	    : dash_format(call, "a value beside the %s: want %s, found %s", call->subject, want, found);
+	call->bad = dash_keep(call, text);
 }
 
 /* Tells whether v is of the kind; a value that is not there is fine, and has nothing in it. */
@@ -342,7 +341,8 @@ dash_status dash_only(dash_call *call, dash_json config, const char *const names
 /* ---- Writing JSON ---- */
 
 dash_writer *dash_new_writer(dash_call *call) {
-	dash_writer *w = dash_alloc(call, sizeof *w);
+	dash_writer *w = calloc(1, sizeof *w);
+	if (w == NULL) dash_out_of_memory(sizeof *w);
 	w->next = call->writers;
 	call->writers = w;
 	return w;

@@ -71,6 +71,16 @@ static dash_status run(dash_call *call, dash_json in, dash_writer *out) {
 		answer(out, dash_get_text(call, meta, "node"));
 		return DASH_DONE;
 	}
+	if (dash_is(ask, "memory")) { /* texts and large pieces, and a failure among them */
+		for (int i = 0; i < 20000; i++) {
+			dash_mark mark = dash_memory_mark(call);
+			memset(dash_alloc(call, (size_t)i), 1, (size_t)i);
+			dash_text text = dash_format(call, "text %d", i);
+			if (i == 100) dash_fail(call, "x", DASH_F, DASH_A(text));
+			dash_memory_reset(call, mark);
+		}
+		return DASH_FAILED;
+	}
 	if (dash_is(ask, "clock")) {
 		int64_t first = dash_now();
 		answer(out, dash_format(call, "%lld %d", (long long)first, dash_now() > first));

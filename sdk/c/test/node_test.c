@@ -32,6 +32,7 @@ static void failures_reach_the_host(void) {
 	expect("bad json", "1", "", "{\"code\":\"invalid\",\"message\":\"output_write: invalid: output_write: want a JSON object\"}");
 	expect("else", "\"x\"", "", "{\"code\":\"failed\",\"message\":\"ask: unknown\"}");
 	expect("nothing", "1", "", "");
+	expect("memory", "1", "", "{\"code\":\"x\",\"message\":\"text 100\"}");
 	dashtest_result *got = ask("fatal", "1");
 	DASHTEST_EQUAL(got->failure, "{\"code\":\"bad\",\"message\":\"m\"}");
 	DASHTEST_CHECK(got->retry_us == -1);

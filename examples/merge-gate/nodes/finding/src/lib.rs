@@ -1,6 +1,6 @@
 //! What the Rust nodes of merge-gate share: the files that split writes, as checks
-//! see them, and the findings that checks write. The Go nodes have the same in
-//! their package "finding"; both are tested against the same ids.
+//! see them, and the findings that checks write. The nodes in other languages have the
+//! same; all are tested against the same ids.
 
 mod sha256;
 
@@ -51,7 +51,7 @@ pub fn id(rule: &str, path: &str, content: &str) -> String {
         .collect()
 }
 
-/// Lines of the new file: a run of added ones, or a hunk with its prefixes.
+/// A run of added lines.
 #[derive(Debug, Deserialize)]
 pub struct Run<'a> {
     /// Number of the first one in the new file.
@@ -81,8 +81,6 @@ pub struct File<'a> {
     pub status: Cow<'a, str>,
     #[serde(borrow, default)]
     pub added: Vec<Run<'a>>,
-    #[serde(borrow, default)]
-    pub hunks: Vec<Run<'a>>,
 }
 
 impl File<'_> {

@@ -17,7 +17,6 @@ fn file<'a>(path: &'a str, text: &'a str) -> File<'a> {
             line: 7,
             text: Cow::Borrowed(text),
         }],
-        hunks: vec![],
     }
 }
 
