@@ -1,7 +1,7 @@
 // Command dashhost runs workflow graphs whose nodes are WebAssembly modules, and shows what it kept of them.
 //
-// What acts on a project is a verb (run, resume, validate, graph), what is stored is a noun with verbs of its own
-// (thread, module). The package holds flags, wiring and text; everything a run needs is in packages host, guest and
+// What acts on a project is a verb (new, run, resume, validate, graph), what is stored is a noun, with verbs of its own
+// where there are several (thread, module, events). The package holds flags, wiring and text; everything a run needs is in packages host, guest and
 // checkpoint. One file holds one command.
 //
 // # Voice
@@ -13,8 +13,8 @@
 //
 // # Where things are
 //
-// A setting comes from the first of these that names it: flag, environment (DASHHOST_STORE, DASHHOST_CACHE_DIR,
-// DASHHOST_LOG, DASHHOST_LOG_FORMAT), manifest, default. The default store is .dashhost/store beside the manifest, or
+// A setting comes from the first of these that names it: flag, environment (DASHHOST_STORE, DASHHOST_STREAM,
+// DASHHOST_CACHE_DIR, DASHHOST_LOG, DASHHOST_LOG_FORMAT), manifest, default. README has the table. The default store is .dashhost/store beside the manifest, or
 // in the working directory if there is no manifest. Paths on the command line and in the environment are relative to
 // the working directory, paths in a manifest to the manifest.
 //
