@@ -29,8 +29,12 @@
 // # Damage
 //
 // What cannot be read as it was written is a *DamageError that names file, offset and thread. The other threads go on. A damaged
-// thread is read as far as it is sound, and written only by a claim with AcceptLoss, which goes on from the newest complete step
-// and writes down what it skipped. A failed read is never taken for "no checkpoint".
+// thread is read as far as it is sound, and written only by a claim with AcceptLoss. A failed read is never taken for "no
+// checkpoint", nor an older step for the newest.
+//
+// Such a claim reads the whole thread, and writes what cannot be read into its record (Record.Loss, attribute accepted_loss). A
+// step behind it, with the attribute source=accepted_loss, stands where the newest complete one does: same state, same metadata,
+// and tasks that ended there have ended. From then on the thread is sound, whoever opens the store and with whatever index.
 //
 // # Locks
 //

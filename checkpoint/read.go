@@ -160,13 +160,19 @@ func (s *Store) newest(ctx context.Context, t *driver.Thread, ns string) (*Recor
 		}
 	}
 	var bad *DamageError
-	switch at, err := s.stateAt(ctx, t.Name, ns, head); {
+	switch {
 	case t.Damage != nil:
 		bad = damage(t.Name, t.Damage, "")
-	case err == nil:
-		return at.step, at.state, nil
-	case !errors.As(err, &bad):
-		return nil, State{}, err
+	case head == "":
+		return nil, State{}, fmt.Errorf("thread %q: namespace %q: no step: %w", t.Name, ns, ErrNotFound)
+	default:
+		at, err := s.stateAt(ctx, t.Name, ns, head)
+		if err == nil {
+			return at.step, at.state, nil
+		}
+		if !errors.As(err, &bad) {
+			return nil, State{}, err
+		}
 	}
 	at, lost, err := s.newestComplete(ctx, t.Name, ns)
 	if err != nil {
@@ -268,7 +274,7 @@ type position struct {
 	cost  deltas
 }
 
-// stateAt folds the chain that ends in step id, or in the head for "". It walks from the newest record back: the chain ends at a
+// stateAt folds the chain that ends in step id. It walks from the newest record back: the chain ends at a
 // snapshot of a step that it needs, or at a step without a parent.
 func (s *Store) stateAt(ctx context.Context, thread, ns, id string) (*position, error) {
 	var at position
@@ -284,7 +290,7 @@ func (s *Store) stateAt(ctx context.Context, thread, ns, id string) (*position, 
 			bad = err
 			continue
 		}
-		if d.Kind == KindSnapshot && (whole || want == "" || d.ID != want) || d.Kind == KindStep && want != "" && d.ID != want {
+		if d.ID != want || whole && d.Kind == KindSnapshot {
 			continue
 		}
 		r, err := s.fromDriver(thread, d)

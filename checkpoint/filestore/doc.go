@@ -50,7 +50,13 @@
 // A frame that does not check is torn if no later frame promises that it was durable, no later segment exists, and it looks torn
 // (package frame). Only who holds the lock may call it that; it keeps the bytes in quarantine and zeroes them. Without the lock, a
 // bad frame that nothing promises is not there yet. Everything else is damage: of the thread that the header names, or, if that
-// is bad too, the neighbour; and if several frames are gone, every thread without a later frame is suspect.
+// is bad too, the neighbour; and if several frames are gone, every thread is suspect until a later frame of it shows by its ordinal
+// that none of its records is missing.
+//
+// # Making a store
+//
+// A store is made in a folder that is new or empty, or that holds only what is left of making one; the identity is written last.
+// If a folder has no identity but segments with frames, their heads tell it. Nothing is removed but segments that were never used.
 //
 // # A failed fsync
 //
