@@ -183,7 +183,8 @@ func (s *store) createSegment(h head, frames func(*segment) error) (*segment, er
 
 // removeUnused removes a segment that was not finished, and nothing else.
 func (s *store) removeUnused(path string) error {
-	b, err := s.peek(path, firstFrame)
+	// A power cut may have left any of its sectors out, so the first one decides: it has the magic, or nothing.
+	b, err := s.peek(path, frame.Sector)
 	if err == nil && !frame.IsZero(b) && !bytes.HasPrefix(b, []byte(segmentMagic)) {
 		err = fmt.Errorf("%s: %w: is not a segment: move it away", path, fs.ErrExist)
 	}
