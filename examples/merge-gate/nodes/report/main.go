@@ -1,7 +1,7 @@
 // Command report is the last node of merge-gate: it turns the findings of all
 // checks into one text, Markdown for people or SARIF 2.1.0 for tools.
 //
-// It reads change and findings and writes report. Findings are made unique by id
+// It reads change, findings and waivers, and writes report. Findings are made unique by id
 // and sorted by severity, path, line and rule, so the same findings give the same
 // bytes in whatever order the checks finished.
 package main
@@ -25,6 +25,7 @@ type Config struct {
 type In struct {
 	Change   Change            `json:"change"`
 	Findings []finding.Finding `json:"findings"`
+	Waivers  map[string]string `json:"waivers"` // id of a finding -> why it passes; "reject" -> why the change does not
 }
 
 // Change counts what the patch changes.
@@ -37,7 +38,8 @@ type Change struct {
 
 // Out is the output.
 type Out struct {
-	Report string `json:"report"`
+	Report  string             `json:"report"`
+	Waivers *map[string]string `json:"waivers!,omitempty"` // without a rejection, which stands once
 }
 
 var node = dash.Serve(dash.Configured(setup))
@@ -51,7 +53,7 @@ var severities = [...]string{finding.High, finding.Medium, finding.Low}
 func rank(severity string) int { return max(slices.Index(severities[:], severity), 0) }
 
 func setup(cfg Config) (func(*dash.Call, In) (Out, error), error) {
-	render, ok := map[string]func(Change, []finding.Finding) (string, error){
+	render, ok := map[string]func(Change, []finding.Finding, []waived) (string, error){
 		"": markdown, "markdown": markdown, "sarif": sarif,
 	}[cfg.Format]
 	if !ok {
@@ -62,12 +64,16 @@ func setup(cfg Config) (func(*dash.Call, In) (Out, error), error) {
 		return nil, dash.Fatal("bad_config", fmt.Sprintf("config: fail_on: %q, want high, medium, low or none", cfg.FailOn))
 	}
 	return func(_ *dash.Call, in In) (Out, error) {
-		findings := ordered(in.Findings)
-		text, err := render(in.Change, findings)
+		findings, passed := settle(ordered(in.Findings), in.Waivers)
+		text, err := render(in.Change, findings, passed)
 		if err != nil {
 			return Out{}, err
 		}
-		return Out{Report: text}, verdict(findings, limit)
+		out := Out{Report: text}
+		if err := rejected(&out, in.Waivers); err != nil {
+			return out, err
+		}
+		return out, verdict(findings, limit)
 	}, nil
 }
 

@@ -12,7 +12,7 @@ import (
 // markdown writes the report for people. Paths, messages and excerpts come from the
 // patch: each stands in a code span or is escaped, so that none can close a table
 // cell, start a heading or make a link.
-func markdown(change Change, findings []finding.Finding) (string, error) {
+func markdown(change Change, findings []finding.Finding, passed []waived) (string, error) {
 	var b strings.Builder
 	n := counts(findings)
 	fmt.Fprintf(&b, "# Merge gate\n\n%s changed", plural(change.Files, "file"))
@@ -22,6 +22,7 @@ func markdown(change Change, findings []finding.Finding) (string, error) {
 	fmt.Fprintf(&b, ", %s added, %d removed.\n\n", plural(change.Added, "line"), change.Removed)
 	if len(findings) == 0 {
 		b.WriteString("No findings.\n")
+		waivedMarkdown(&b, passed)
 		return b.String(), nil
 	}
 	fmt.Fprintf(&b, "**%s**: %d high, %d medium, %d low.\n", plural(len(findings), "finding"), n[0], n[1], n[2])
@@ -36,15 +37,20 @@ func markdown(change Change, findings []finding.Finding) (string, error) {
 			}
 		}
 	}
+	waivedMarkdown(&b, passed)
 	return b.String(), nil
 }
 
-func row(b *strings.Builder, f finding.Finding) {
-	where := f.Path
+// where is the place of a finding.
+func where(f finding.Finding) string {
 	if f.Line > 0 {
-		where = fmt.Sprintf("%s:%d", f.Path, f.Line)
+		return fmt.Sprintf("%s:%d", f.Path, f.Line)
 	}
-	fmt.Fprintf(b, "| %s | %s | %s", code(where), code(f.Rule), escape(f.Message))
+	return f.Path
+}
+
+func row(b *strings.Builder, f finding.Finding) {
+	fmt.Fprintf(b, "| %s | %s | %s", code(where(f)), code(f.Rule), escape(f.Message))
 	if f.Excerpt != "" {
 		fmt.Fprintf(b, "<br>%s", code(f.Excerpt))
 	}

@@ -143,3 +143,37 @@ func TestFailOnKeepsTheReport(t *testing.T) {
 		}
 	}
 }
+
+func TestWaivers(t *testing.T) {
+	run := func(waivers, config string) (map[string]json.RawMessage, *dashtest.Failure) {
+		findings, _ := json.Marshal(some)
+		res := dashtest.Run(node, `{"change":{},"findings":`+string(findings)+`,"waivers":`+waivers+`}`, &dashtest.Options{Config: config})
+		var out map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(res.Output), &out); err != nil {
+			t.Fatal(err)
+		}
+		return out, res.Failure
+	}
+	out, failure := run(`{"01":"a | test key","02":"known"}`, `{"fail_on":"high"}`)
+	var report string
+	if err := json.Unmarshal(out["report"], &report); err != nil || failure != nil {
+		t.Fatal(err, failure)
+	}
+	if !strings.Contains(report, "**3 findings**: 0 high") || !strings.Contains(report, "## Waived (2)") ||
+		!strings.Contains(report, "| `a.go:3` | `aws-access-key` | a \\| test key | `01` |") {
+		t.Errorf("report:\n%s", report)
+	}
+	if _, failure = run(`{"01":"a test key"}`, `{"fail_on":"high"}`); failure == nil || failure.Code != "findings" || !failure.KeepOutput {
+		t.Errorf("one high finding is left: %+v", failure)
+	}
+	out, failure = run(`{"01":"a test key","reject":"not like this"}`, "")
+	if failure == nil || failure.Code != "rejected" || !failure.KeepOutput || !strings.Contains(failure.Message, "not like this") {
+		t.Errorf("rejected: %+v", failure)
+	}
+	if string(out["waivers!"]) != `{"01":"a test key"}` {
+		t.Errorf("waivers after a rejection: %s", out["waivers!"])
+	}
+	if out, _ = run(`{"01":"x"}`, `{"format":"sarif"}`); !strings.Contains(string(out["report"]), `suppressions`) {
+		t.Errorf("sarif: %s", out["report"])
+	}
+}

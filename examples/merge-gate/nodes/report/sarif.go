@@ -32,12 +32,18 @@ type (
 		ID string `json:"id"`
 	}
 	sarifResult struct {
-		RuleID              string            `json:"ruleId"`
-		RuleIndex           int               `json:"ruleIndex"`
-		Level               string            `json:"level"`
-		Message             sarifText         `json:"message"`
-		Locations           []sarifLocation   `json:"locations"`
-		PartialFingerprints map[string]string `json:"partialFingerprints"`
+		RuleID              string             `json:"ruleId"`
+		RuleIndex           int                `json:"ruleIndex"`
+		Level               string             `json:"level"`
+		Message             sarifText          `json:"message"`
+		Locations           []sarifLocation    `json:"locations"`
+		PartialFingerprints map[string]string  `json:"partialFingerprints"`
+		Suppressions        []sarifSuppression `json:"suppressions,omitempty"` // of a waived finding
+	}
+	sarifSuppression struct {
+		Kind          string `json:"kind"`
+		Status        string `json:"status"`
+		Justification string `json:"justification"`
 	}
 	sarifText struct {
 		Text string `json:"text"`
@@ -61,16 +67,24 @@ type (
 var sarifLevels = [len(severities)]string{"error", "warning", "note"}
 
 // sarif writes the report for tools.
-func sarif(_ Change, findings []finding.Finding) (string, error) {
+func sarif(_ Change, findings []finding.Finding, passed []waived) (string, error) {
 	rules := []sarifRule{}
 	for _, f := range findings {
 		rules = append(rules, sarifRule{ID: f.Rule})
+	}
+	for _, w := range passed {
+		rules = append(rules, sarifRule{ID: w.Rule})
 	}
 	slices.SortFunc(rules, func(a, b sarifRule) int { return strings.Compare(a.ID, b.ID) })
 	rules = slices.Compact(rules)
 	results := []sarifResult{}
 	for _, f := range findings {
 		results = append(results, result(f, slices.Index(rules, sarifRule{ID: f.Rule})))
+	}
+	for _, w := range passed {
+		r := result(w.Finding, slices.Index(rules, sarifRule{ID: w.Rule}))
+		r.Suppressions = []sarifSuppression{{Kind: "external", Status: "accepted", Justification: w.Reason}}
+		results = append(results, r)
 	}
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
