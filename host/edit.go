@@ -123,7 +123,7 @@ func (h *Host) Cancel(ctx context.Context, thread string) (asked bool, err error
 	if err != nil {
 		return false, err
 	}
-	if finished(info) {
+	if ThreadFinished(info) {
 		return false, &FinishedError{Thread: thread, Status: ThreadStatus(info)}
 	}
 	claim, err := s.Claim(ctx, thread, nil)

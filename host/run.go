@@ -52,6 +52,7 @@ type Result struct {
 	Replaced   int        // invalid UTF-8 sequences of a text input, replaced by U+FFFD
 	Skipped    bool       // the thread existed, nothing was run
 	Loss       string     // what a resume with AcceptLoss went on without; "" if there was no damage
+	Resumable  bool       // something is left to do
 	Questions  []Question // open ones, with status waiting
 	Err        *Error     // why it failed
 }
@@ -127,7 +128,7 @@ func (r *Run) result(res *engine.Result) *Result {
 		Thread: r.thread, Run: res.Branch, Status: res.Status, Checkpoint: res.Checkpoint, Steps: res.Steps, Tasks: res.Tasks,
 		Duration: r.host.opts.Clock.Now().Sub(r.began), Replaced: r.replaced, Loss: r.loss, Err: res.Err,
 	}
-	out.Questions = questionsOf(res.Questions)
+	out.Questions, out.Resumable = questionsOf(res.Questions), r.engine.Due() && res.Status != engine.StatusCancelled
 	out.Output, out.OutputText = bindOutput(r.graph, r.engine.State, r.engine.Channels())
 	return out
 }

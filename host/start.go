@@ -108,11 +108,11 @@ func (h *Host) existing(ctx context.Context, s *checkpoint.Store, g *Graph, thre
 	switch {
 	case !begun:
 		return nil, nil // its first input never became durable: there is nothing that a new one could disturb
-	case ifExists == IfExistsSkip, ifExists == IfExistsResume && finished(info):
+	case ifExists == IfExistsSkip, ifExists == IfExistsResume && ThreadFinished(info):
 		return h.skipped(ctx, s, g, info)
 	case ifExists == IfExistsResume:
 		return h.Resume(ctx, thread, &ResumeOptions{Graph: g})
-	case ifExists == IfExistsFail, !finished(info):
+	case ifExists == IfExistsFail, !ThreadFinished(info):
 		return nil, &ExistsError{Thread: thread, Status: ThreadStatus(info)}
 	}
 	return nil, nil
@@ -192,10 +192,10 @@ func (h *Host) Resume(ctx context.Context, thread string, o *ResumeOptions) (*Ru
 	case info.Damage != nil:
 		return nil, info.Damage
 	}
-	if finished(info) && loss != "" {
+	if ThreadFinished(info) && loss != "" {
 		return h.repaired(ctx, s, info, loss, o)
 	}
-	if finished(info) {
+	if ThreadFinished(info) {
 		if _, _, err := s.State(ctx, thread, "", ""); errors.Is(err, checkpoint.ErrDamaged) {
 			return nil, err
 		}

@@ -20,7 +20,8 @@ func ThreadStatus(i *checkpoint.ThreadInfo) string {
 	}
 }
 
-// finished reports whether nothing is left to do.
-func finished(i *checkpoint.ThreadInfo) bool {
+// ThreadFinished reports whether nothing is left to do: a resume would be a
+// *FinishedError, a start is a new turn.
+func ThreadFinished(i *checkpoint.ThreadInfo) bool {
 	return i.Attrs[engine.AttrNext] == "0" && !(i.Claimed && i.Alive)
 }

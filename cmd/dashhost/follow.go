@@ -84,7 +84,7 @@ func (a *app) printResult(res *host.Result, code int) {
 	}
 	inOrder(res.Questions)
 	next := a.nextFor(res.Thread, res.Status, res.Questions)
-	if res.Status == statusDone {
+	if res.Status == statusDone || res.Status == statusFailed && !res.Resumable { // a verdict leaves nothing to do
 		next = a.nextLook(res.Thread)
 	}
 	if a.flags.json {

@@ -83,7 +83,15 @@ func (a *app) nextOf(ctx context.Context, s *checkpoint.Store, thread string) st
 	if err != nil {
 		return ""
 	}
-	return a.nextFor(thread, host.ThreadStatus(info), inOrder(open))
+	return a.nextFor(thread, statusToGoOn(info, host.ThreadStatus(info)), inOrder(open))
+}
+
+// statusToGoOn is a thread's status as far as the next command depends on it: a run that failed with a verdict is done.
+func statusToGoOn(info *checkpoint.ThreadInfo, status string) string {
+	if status == statusFailed && host.ThreadFinished(info) {
+		return statusDone
+	}
+	return status
 }
 
 // tellNext names the command to type next for a thread.

@@ -41,7 +41,7 @@ func (a *app) threadShowCommand() *cobra.Command {
 				if v == nil {
 					return err
 				}
-				v.Command = a.nextFor(v.Thread, v.Status, v.Questions)
+				v.Command = a.nextFor(v.Thread, statusToGoOn(info, v.Status), v.Questions)
 				if a.flags.json {
 					a.printJSON(v)
 				} else {
