@@ -7,7 +7,7 @@ N               ?= 200
 FUZZTIME        ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race integration nested guests guests-check first-contact cross vet lint bench crash crowd fuzz soak generate cover
+.PHONY: help build test race integration nested guests guests-check first-contact cross vet lint bench crash crowd stream fuzz soak generate cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ test: ## the root module's tests: what README promises
 race: ## the tests of everything that runs concurrently, under the race detector
 	$(GO) test -race ./guest ./checkpoint/... ./host/... ./streaming/... ./internal/engine ./internal/vfs ./cmd/...
 
-integration: vet lint race nested guests-check first-contact cross fuzz crash crowd ## everything that go test ./... does not cover
+integration: vet lint race nested guests-check first-contact cross fuzz crash crowd stream ## everything that go test ./... does not cover
 
 nested: ## test the modules that go test ./... stops at (internal/lint/modules.txt)
 	scripts/nested.sh
@@ -55,6 +55,9 @@ crash: ## kill -9 a running host N times at random moments; each time resume and
 
 crowd: ## one process with 1,000 long threads, another that starts, continues and lists: each under 200 ms
 	DASHHOST_CROWD=1000 $(GO) test -count=1 -timeout 20m -run '^TestSecondProcessIsNotHeldUp$$' -v ./host
+
+stream: ## a million events over each policy of a full queue: every one is accounted for
+	DASHHOST_STREAM_EVENTS=1000000 $(GO) test -count=1 -timeout 20m -run '^TestLesson19' -v ./streaming
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh

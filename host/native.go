@@ -216,7 +216,8 @@ func (n *nativeNode) Run(ctx context.Context, et *engine.Task) (engine.Outcome, 
 		timer := time.NewTimer(grace)
 		defer timer.Stop()
 		select {
-		case <-ended:
+		case late := <-ended:
+			n.host.log.Debug("native node ended after its context", "node", n.node.Name, "error", late)
 		case <-timer.C:
 			set.Close()
 			n.host.log.Warn("native node goes on although its context is done; what it does has no effect",

@@ -39,6 +39,9 @@ func (s *store) judge(h *frame.Header, cause error, locked bool) (done bool, err
 			return true, err
 		}
 	}
+	if !locked && s.late(g, off) {
+		return false, nil
+	}
 	d := &driver.Damage{File: g.name(), Offset: off, Reason: cause.Error()}
 	switch {
 	case h != nil: // it names its thread and tells where the next frame is
@@ -71,6 +74,18 @@ func (s *store) judge(h *frame.Header, cause error, locked bool) (done bool, err
 	}
 	s.cur.seq, s.cur.ended = (s.cur.seq>>32+1)<<32, true
 	return true, nil
+}
+
+// late reports that what is at off can be read after all. Without the lock others write while we look:
+//
+//	we:   read ahead, there are zeroes at off
+//	they: write the frame at off, sync it, write one behind it that promises it
+//	we:   look behind off and find the promise
+//
+// Whoever sees the promise sees the frame, so looking once more decides.
+func (s *store) late(g *segment, off int64) bool {
+	_, _, err := readFrame(&window{file: g.file}, g, off)
+	return err == nil || !isBad(err)
 }
 
 // follower is the segment after g, nil if there is none.
