@@ -7,7 +7,7 @@ N               ?= 200
 FUZZTIME        ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race integration nested guests guests-check first-contact cross vet lint bench crash crowd stream fuzz soak generate cover
+.PHONY: help build test race integration nested guests guests-check wat first-contact cross vet lint bench crash crowd stream fuzz soak generate cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ test: ## the root module's tests: what README promises
 race: ## the tests of everything that runs concurrently, under the race detector
 	$(GO) test -race ./guest ./checkpoint/... ./host/... ./streaming/... ./internal/engine ./internal/vfs ./cmd/...
 
-integration: vet lint race nested guests-check first-contact cross fuzz crash crowd stream ## everything that go test ./... does not cover
+integration: vet lint race nested guests-check wat first-contact cross fuzz crash crowd stream ## everything that go test ./... does not cover
 
 nested: ## test the modules that go test ./... stops at (internal/lint/modules.txt)
 	scripts/nested.sh
@@ -35,6 +35,9 @@ guests-check: ## rebuild the guests elsewhere and compare with what is committed
 
 first-contact: ## go install from a proxy made of the checkout, new, run; the static binary in an empty root as nobody
 	DASHHOST_FIRST_CONTACT=1 $(GO) test -count=1 -timeout 20m -run '^TestFirstContact$$' -v ./cmd/dashhost
+
+wat: ## rebuild the small guests written as text and compare with what is committed (needs wabt)
+	scripts/wat.sh
 
 cross: ## build and vet for linux, darwin, windows on amd64 and arm64
 	scripts/cross.sh

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -189,12 +188,4 @@ func inputHint(b workflow.Binding) string {
 		return "the input is a JSON object with a member per channel"
 	}
 	return "the input is the JSON value of channel " + b.Channel
-}
-
-// ValidThread reports why a name cannot be that of a thread.
-func ValidThread(name string) error {
-	if strings.ContainsRune(name, utf8.RuneError) {
-		return &Error{Code: codeInput, Message: "thread name: not UTF-8"}
-	}
-	return nil
 }
