@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/dashhost/dashhost/abi"
+	"github.com/dashhost/dashhost/guest/meter"
 	"github.com/dashhost/dashhost/guest/wasmbin"
 )
 
@@ -87,6 +88,11 @@ func unknownModule(imp *wasmbin.Import, full string) *LoadError {
 }
 
 func checkExports(m *wasmbin.Module) *LoadError {
+	for i := range m.Exports {
+		if name := m.Exports[i].Name; strings.HasPrefix(name, meter.ExportPrefix) {
+			return refuse("export", "rename it", "%q: names that begin with %q are the host's", name, meter.ExportPrefix)
+		}
+	}
 	mem := m.Export(abi.ExportMemory)
 	if mem == nil {
 		return refuse("export", "export the memory under this name (wasm-ld does unless told otherwise)",

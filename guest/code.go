@@ -35,15 +35,16 @@ type code struct {
 
 	refs int // under rt.mu
 
-	ready    chan struct{} // closed when the two below are set
+	ready    chan struct{} // closed when those below are set
 	compiled wazero.CompiledModule
+	meter    *meter.Rewritten // what metering has found out of the module
 	err      error
 }
 
 // compile gives the code for key and holds a reference for the caller. However many ask at once, one
 // compilation runs. It goes on when ctx ends, because it cannot be stopped and others may wait for it.
 // encode is called at most once, before compile returns.
-func (r *Runtime) compile(ctx context.Context, key codeKey, encode func() ([]byte, error)) (*code, error) {
+func (r *Runtime) compile(ctx context.Context, key codeKey, encode func() ([]byte, *meter.Rewritten, error)) (*code, error) {
 	r.mu.Lock()
 	if r.closed {
 		r.mu.Unlock()
@@ -74,9 +75,9 @@ func (r *Runtime) compile(ctx context.Context, key codeKey, encode func() ([]byt
 }
 
 // build encodes at once, as the bytes belong to the caller, and compiles in a goroutine.
-func (c *code) build(encode func() ([]byte, error)) {
+func (c *code) build(encode func() ([]byte, *meter.Rewritten, error)) {
 	var wasm []byte
-	if c.err = c.rt.guard("encode", func() (err error) { wasm, err = encode(); return err }); c.err != nil {
+	if c.err = c.rt.guard("encode", func() (err error) { wasm, c.meter, err = encode(); return err }); c.err != nil {
 		c.finish()
 		return
 	}

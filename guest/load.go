@@ -62,20 +62,20 @@ func (r *Runtime) Load(ctx context.Context, wasm []byte, o *ModuleOptions) (*Mod
 		m.growing = wasmbin.Encode(decoded)
 		capTables(decoded, key.table)
 	}
-	m.code, err = r.compile(ctx, key, func() ([]byte, error) { return metered(decoded) })
+	m.code, err = r.compile(ctx, key, func() ([]byte, *meter.Rewritten, error) { return metered(decoded) })
 	if err != nil {
 		return nil, m.compileError(err)
 	}
 	return m, nil
 }
 
-// metered gives the bytes that the runtime compiles: the module with checks of
-// the deadline in it.
-func metered(m *wasmbin.Module) ([]byte, error) {
-	if err := meter.Rewrite(m); err != nil {
-		return nil, err
+// metered gives the bytes that the runtime compiles: the module with metering in it.
+func metered(m *wasmbin.Module) ([]byte, *meter.Rewritten, error) {
+	r, err := meter.Rewrite(m)
+	if err != nil {
+		return nil, nil, err
 	}
-	return wasmbin.Encode(m), nil
+	return wasmbin.Encode(m), r, nil
 }
 
 // Inspect does everything that Load does, except compiling. It fails with a *LoadError.
@@ -169,10 +169,10 @@ func (m *Module) compiledFor(table uint32) (*code, error) {
 		return m.code.retain()
 	}
 	key := codeKey{digest: m.digest, table: table}
-	c, err := m.rt.compile(context.Background(), key, func() ([]byte, error) {
+	c, err := m.rt.compile(context.Background(), key, func() ([]byte, *meter.Rewritten, error) {
 		decoded, err := wasmbin.Decode(m.growing, &wasmbin.Options{Bounds: m.bounds})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		capTables(decoded, table)
 		return metered(decoded)

@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/dashhost/dashhost/abi"
+	"github.com/dashhost/dashhost/guest/meter"
 	"github.com/dashhost/dashhost/guest/wasmbin"
 )
 
@@ -339,7 +340,7 @@ func TestLoadGivesUpWaiting(t *testing.T) {
 
 func TestPanicWhileCompiling(t *testing.T) {
 	r := openRuntime(t, nil)
-	_, err := r.compile(t.Context(), codeKey{}, func() ([]byte, error) { panic("out of ideas") })
+	_, err := r.compile(t.Context(), codeKey{}, func() ([]byte, *meter.Rewritten, error) { panic("out of ideas") })
 	var internal *InternalError
 	if !errors.As(err, &internal) || internal.Func != "encode" || internal.Value != "out of ideas" {
 		t.Errorf("got %v", err)

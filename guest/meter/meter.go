@@ -3,13 +3,14 @@ package meter
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/dashhost/dashhost/guest/wasmbin"
 )
 
 // Version names what Rewrite does: whoever caches what was made of its result
 // puts it into the key.
-const Version = 1
+const Version = 2
 
 // The import that Rewrite adds: a function (i32) -> i32. It is given what is
 // left of the slice, a negative number, and returns the next slice. A guest
@@ -19,8 +20,9 @@ const (
 	ImportRefuel = "refuel"
 )
 
-// ErrReserved is returned for a module that imports from ImportModule itself.
-var ErrReserved = errors.New("module " + ImportModule + " is reserved for the host")
+// ErrReserved is returned for a module that imports from ImportModule itself, or has exports whose names
+// begin with ExportPrefix.
+var ErrReserved = errors.New(ImportModule + " is reserved for the host")
 
 const (
 	// leaf is the longest body, in instructions, of a function without loops and
@@ -33,32 +35,48 @@ const (
 	leastDispatch = 16
 )
 
-// Rewrite adds metering to m, in place. m must come from wasmbin.Decode and be
-// owned by the caller. After an error m is not changed.
-func Rewrite(m *wasmbin.Module) error {
-	for i := range m.Imports {
-		if m.Imports[i].Module == ImportModule {
-			return ErrReserved
-		}
+// Rewritten is what the host must know of a module beside its code.
+type Rewritten struct {
+	// Globals are the guest's mutable globals of the types i32, i64, f32 and f64.
+	Globals []Global
+	// Obstacles say why an instance cannot be put back to an earlier state by setting its memory and
+	// Globals, for people. Empty: it can.
+	Obstacles []string
+}
+
+// Rewrite adds metering to m, in place, and exports its mutable globals. m must
+// come from wasmbin.Decode and be owned by the caller. After an error m is not
+// changed. The only error of a module that Decode returned is ErrReserved.
+func Rewrite(m *wasmbin.Module) (*Rewritten, error) {
+	if reserved(m) {
+		return nil, ErrReserved
 	}
 	w := &rewriter{
 		m:       m,
 		refuel:  uint32(m.Imported(wasmbin.KindFunc)),
 		counter: uint32(m.Count(wasmbin.KindGlobal)),
 	}
+	r := &Rewritten{}
 	bodies := make([][]byte, len(m.Functions))
 	for i := range m.Functions {
-		b, err := w.body(&m.Functions[i])
+		b, err := w.body(r, uint32(i))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		bodies[i] = b
 	}
 	for i := range bodies {
 		m.Functions[i].Body = bodies[i]
 	}
+	w.state(r)
 	w.module()
-	return nil
+	return r, nil
+}
+
+// reserved tells whether the module uses a name that is the host's.
+func reserved(m *wasmbin.Module) bool {
+	return slices.ContainsFunc(m.Imports, func(i wasmbin.Import) bool { return i.Module == ImportModule }) ||
+		slices.ContainsFunc(m.Exports, func(e wasmbin.Export) bool { return strings.HasPrefix(e.Name, ExportPrefix) })
 }
 
 type rewriter struct {
@@ -151,7 +169,8 @@ func (w *rewriter) expr(x wasmbin.Expr) wasmbin.Expr {
 }
 
 // body returns the rewritten body of a function.
-func (w *rewriter) body(f *wasmbin.Function) ([]byte, error) {
+func (w *rewriter) body(r *Rewritten, i uint32) ([]byte, error) {
+	f := &w.m.Functions[i]
 	p, err := survey(f.Body)
 	if err != nil {
 		return nil, err
@@ -164,6 +183,7 @@ func (w *rewriter) body(f *wasmbin.Function) ([]byte, error) {
 	}
 	loop := 0
 	for it.Next(&in) {
+		w.obstacle(r, in.Op, w.refuel+i)
 		switch in.Op {
 		case wasmbin.OpCall, wasmbin.OpRefFunc:
 			in.X = w.function(in.X)

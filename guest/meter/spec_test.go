@@ -131,7 +131,7 @@ func rewrite(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := meter.Rewrite(m); err != nil {
+	if _, err := meter.Rewrite(m); err != nil {
 		return nil, err
 	}
 	return wasmbin.Encode(m), nil
