@@ -54,6 +54,21 @@ type Maintenance interface {
 	Verify(ctx context.Context, report func(*Damage)) error
 }
 
+// Importer is implemented by a driver that takes threads as they were in another store.
+type Importer interface {
+	// Import makes a thread of records that another store has numbered: Epoch, FirstEvent and everything a caller of Append sets stay
+	// as they are, Seq and Ordinal are the driver's own. What Thread says follows from the records as if they had been appended.
+	// The thread is there as a whole, durable, when Import returns nil. After an error, or when the process ends before, nothing of
+	// it is. recs is iterated once; what it yields stays valid until Import returns and is not kept; an error ends the import and is
+	// returned as it is.
+	//
+	// Neither expectations nor the order of ids are looked at: the other store has.
+	//
+	// Errors: ErrConflict if the thread has a record here or ever had one, or if somebody appended to it meanwhile; ErrFull,
+	// ErrReadOnly, ErrClosed, ErrUnknown, *LockError, *TooLarge as Append's.
+	Import(ctx context.Context, thread string, recs iter.Seq2[*Record, error]) error
+}
+
 // A Commit is an append that was written.
 type Commit struct {
 	// Wait returns nil once the records are durable, and an error that Is ErrUnknown when that cannot be known any more.
@@ -93,6 +108,8 @@ type Filter struct {
 	After  string            // only names greater than this
 	Limit  int               // at most this many, 0 = all
 	Attrs  map[string]string // all must be equal
+	// Reserved selects the reserved threads, which are no user's, instead of the others.
+	Reserved bool
 }
 
 // Thread is what a driver knows of a thread without reading bodies. It belongs to the caller.

@@ -11,11 +11,12 @@ import (
 
 // request is one Append on its way.
 type request struct {
-	thread string
-	expect driver.Expect
-	recs   []*driver.Record
-	header frame.Header
-	parts  [][]byte // of the body; views of what the caller gave, until Append returns
+	thread  string
+	expect  driver.Expect
+	recs    []*driver.Record
+	header  frame.Header
+	imports *importing // nil for an Append
+	parts   [][]byte   // of the body; views of what the caller gave, until Append returns
 
 	turn   chan bool // true: lead; false: done
 	err    error
@@ -253,7 +254,12 @@ func (w *writer) add(r *request) error {
 		return w.err
 	}
 	s.found(r.thread)
-	done, err := s.table.Check(r.thread, r.expect, r.recs)
+	done, err := false, error(nil)
+	if r.imports != nil {
+		err = s.table.CheckImport(r.thread, r.imports.after)
+	} else {
+		done, err = s.table.Check(r.thread, r.expect, r.recs)
+	}
 	if err != nil {
 		return err
 	}
@@ -287,7 +293,11 @@ func (w *writer) room(size int64) error {
 // put gives r its numbers, applies it and moves the cursor. It is visible when s.mu is given back; flush comes before that.
 func (w *writer) put(r *request) {
 	s := w.s
-	s.table.Number(r.thread, r.recs, s.cur.seq)
+	if r.imports != nil {
+		s.table.NumberImport(r.thread, r.recs, s.cur.seq, r.imports.after)
+	} else {
+		s.table.Number(r.thread, r.recs, s.cur.seq)
+	}
 	h := &r.header
 	h.Seq, h.Event, h.Epoch, h.Ordinal = r.recs[0].Seq, r.recs[0].FirstEvent, r.recs[0].Epoch, r.recs[0].Ordinal
 	h.Before, h.Promise = s.cur.before, s.promise()
@@ -311,7 +321,7 @@ func (w *writer) put(r *request) {
 		w.buf = append(w.buf, p...)
 	}
 	w.buf = frame.AppendEnd(w.buf, h.Length)
-	s.apply(&columns{thread: r.thread, recs: r.recs}, g.number, off)
+	s.apply(&columns{thread: r.thread, recs: r.recs, flags: h.Flags}, g.number, off)
 	s.cur.off += frame.Size(h.Length)
 	s.cur.seq, s.cur.before = h.Seq+uint64(h.Count), h.Neighbour()
 	s.indexed.grown += frame.Size(h.Length)

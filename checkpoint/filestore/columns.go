@@ -102,6 +102,7 @@ type columns struct {
 	thread  string
 	recs    []*driver.Record
 	lengths []int64
+	flags   uint16 // of the frame
 }
 
 func parseColumns(b []byte) (*columns, error) {

@@ -112,7 +112,10 @@ func (s *store) compare() {
 		return
 	}
 	for _, name := range s.ahead.table.Names() {
-		known, have := s.ahead.table.Get(name), s.table.Get(name)
+		known, have := s.ahead.table.Get(name), s.table.Entry(name)
+		if known == nil {
+			continue // of an import that had not come to its end
+		}
 		if have != nil && (have.LastSeq >= known.LastSeq || have.Damage != nil && !have.Damage.Suspect) {
 			continue
 		}

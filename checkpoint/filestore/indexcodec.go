@@ -54,7 +54,7 @@ func encodeIndex(s *store) []byte {
 	names := s.table.Names()
 	e.int(uint64(len(names)))
 	for _, n := range names {
-		e.thread(s.table.Get(n))
+		e.thread(s.table.Entry(n))
 	}
 	return binary.LittleEndian.AppendUint32(e.b, frame.Sum(0, e.b))
 }
@@ -77,6 +77,9 @@ func (e *encoder) thread(t *table.Thread) {
 	}
 	if t.Deleted {
 		flags |= 2
+	}
+	if t.Importing {
+		flags |= 4
 	}
 	e.int(flags)
 	e.string(t.Owner)
@@ -146,7 +149,7 @@ func parseIndex(b []byte) (*index, error) {
 	x.before = frame.Neighbour{Stream: d.int(), Seq: d.int(), Length: d.uint32()}
 	for n := d.count(1); n > 0 && !d.bad; n-- {
 		t := d.thread()
-		if x.table.Get(t.Name) != nil {
+		if x.table.Entry(t.Name) != nil {
 			d.bad = true
 		}
 		x.table.Put(t)
@@ -206,7 +209,7 @@ func (d *decoder) count(size int) int {
 func (d *decoder) thread() *table.Thread {
 	t := &table.Thread{Name: d.string(), Epoch: d.int()}
 	flags := d.int()
-	t.Claimed, t.Deleted = flags&1 != 0, flags&2 != 0
+	t.Claimed, t.Deleted, t.Importing = flags&1 != 0, flags&2 != 0, flags&4 != 0
 	t.Owner, t.MinID = d.string(), d.string()
 	t.Due, t.Created, t.Updated = int64(d.int()), int64(d.int()), int64(d.int())
 	t.Events, t.LastSeq, t.Cancel, t.Count, t.Accepted = d.int(), d.int(), d.int(), d.uint32(), d.int()

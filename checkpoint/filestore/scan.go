@@ -189,6 +189,7 @@ func (c *columns) number(h *frame.Header) error {
 	if event != h.Event+uint64(h.Events) {
 		return errBad
 	}
+	c.flags = h.Flags
 	return nil
 }
 
@@ -218,9 +219,14 @@ func (s *store) apply(c *columns, number uint32, off int64) {
 	}
 	s.found(c.thread)
 	for i, r := range c.recs {
-		s.table.Apply(c.thread, r, table.Ref{Segment: number, Offset: uint32(off), Index: uint16(i)})
+		at := table.Ref{Segment: number, Offset: uint32(off), Index: uint16(i)}
+		if c.flags&frame.FlagImport != 0 {
+			s.table.Import(c.thread, r, at, c.flags&frame.FlagImported != 0 && i == len(c.recs)-1)
+		} else {
+			s.table.Apply(c.thread, r, at)
+		}
 	}
-	if d := s.table.Get(c.thread).Damage; d != nil && d.File == "" { // no other sign of it than that records are missing
+	if d := s.table.Entry(c.thread).Damage; d != nil && d.File == "" { // no other sign of it than that records are missing
 		d.File, d.Offset = segmentName(number), off
 		s.fault(d)
 	}

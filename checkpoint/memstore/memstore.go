@@ -192,6 +192,33 @@ func (s *store) Owner(ctx context.Context, id string) (driver.Owner, bool, error
 	return o, alive, nil
 }
 
+// Import implements driver.Importer.
+func (s *store) Import(ctx context.Context, thread string, recs iter.Seq2[*driver.Record, error]) error {
+	var kept []*driver.Record
+	for r, err := range recs { // outside the lock: they may come from this store
+		if err != nil {
+			return err
+		}
+		own := *r
+		own.Attrs, own.Body = slices.Clone(r.Attrs), slices.Clone(r.Body)
+		kept = append(kept, &own)
+	}
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.m.mu.Unlock()
+	t := s.m.table
+	if err := t.CheckImport(thread, 0); err != nil {
+		return err
+	}
+	t.NumberImport(thread, kept, uint64(len(s.m.records))+1, 0)
+	for i, r := range kept {
+		s.m.records = append(s.m.records, r)
+		t.Import(thread, r, table.Ref{}, i == len(kept)-1)
+	}
+	return nil
+}
+
 // Identity implements driver.Maintenance.
 func (s *store) Identity() ([16]byte, uint64) { return s.m.id, 1 }
 

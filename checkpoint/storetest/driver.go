@@ -61,6 +61,7 @@ func lists(t *testing.T, open Open) {
 			{driver.Filter{After: "ab"}, "[abc b z ü]"}, {driver.Filter{After: "aba"}, "[abc b z ü]"}, {driver.Filter{Limit: 2}, "[a ab]"},
 			{driver.Filter{Prefix: "q"}, "[]"}, {driver.Filter{Prefix: "b", After: "z"}, "[]"}, {driver.Filter{Attrs: map[string]string{"status": "done"}}, "[ab]"},
 			{driver.Filter{Attrs: map[string]string{"status": "done", "x": "y"}}, "[]"}, {driver.Filter{Attrs: map[string]string{"gone": "x"}}, "[]"},
+			{driver.Filter{Reserved: true}, "[\x01blob/x]"},
 		} {
 			names := []string{}
 			for th, err := range d.Threads(context.Background(), c.f) {

@@ -6,7 +6,7 @@
 //	 0  magic      4   d5 'd' 'h' 'f'
 //	 4  version    1   1
 //	 5  kind       1   of the first record in it; the log's own frames have their kinds too
-//	 6  flags      2   1 stuffed, 2 last of its segment
+//	 6  flags      2   1 stuffed, 2 last of its segment, 4 part of an import, 8 its last part
 //	 8  sequence   8   of the first record in it
 //	16  length     4   of the body as it stands here
 //	20  count      2   records in the body; the next frame's sequence is sequence + count
@@ -55,6 +55,11 @@ const (
 
 	FlagStuffed = 1 << 0
 	FlagLast    = 1 << 1
+	// FlagImport marks the frames of a stream that was taken over from elsewhere: it counts when the one with FlagImported is there.
+	FlagImport   = 1 << 2
+	FlagImported = 1 << 3
+
+	allFlags = FlagStuffed | FlagLast | FlagImport | FlagImported
 
 	endMark    = 0xa5
 	stuffEvery = 128
@@ -166,7 +171,7 @@ func Parse(b []byte, at Place) (Header, error) {
 	if h.Version != Version {
 		return h, fmt.Errorf("%w: %d, this program reads %d", ErrVersion, h.Version, Version)
 	}
-	if h.Length > MaxBody || h.Columns > h.Length || h.Flags&^(FlagStuffed|FlagLast) != 0 {
+	if h.Length > MaxBody || h.Columns > h.Length || h.Flags&^allFlags != 0 {
 		return h, ErrHeader
 	}
 	return h, nil

@@ -65,7 +65,7 @@ func (t *Table) List(f driver.Filter) []*driver.Thread {
 	var out []*driver.Thread
 	for ; i < len(names) && strings.HasPrefix(names[i], f.Prefix); i++ {
 		th := t.threads[names[i]]
-		if th.Deleted || Reserved(th.Name) || !th.matches(f.Attrs) {
+		if th.Deleted || th.Importing || Reserved(th.Name) != f.Reserved || !th.matches(f.Attrs) {
 			continue
 		}
 		out = append(out, th.Info())
@@ -89,7 +89,7 @@ func (th *Thread) matches(attrs map[string]string) bool {
 func (t *Table) Due(before int64, limit int) []*driver.Thread {
 	var due []*Thread
 	for _, th := range t.threads {
-		if th.Due > 0 && th.Due <= before && !Reserved(th.Name) {
+		if th.Due > 0 && th.Due <= before && !th.Importing && !Reserved(th.Name) {
 			due = append(due, th)
 		}
 	}

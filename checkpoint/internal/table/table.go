@@ -55,6 +55,7 @@ type Thread struct {
 	Accepted   uint64 // Seq of the newest record that accepts a loss: damage before it is no news
 	Damage     *driver.Damage
 	Refs       []Ref // of this generation, ascending; appended to, never changed in place
+	Importing  bool  // the records so far are of an import that has not come to its end: to everybody else there is no thread
 }
 
 // Table holds threads by name.
@@ -66,8 +67,16 @@ type Table struct {
 // New returns an empty Table.
 func New() *Table { return &Table{threads: map[string]*Thread{}} }
 
-// Get returns a thread, or nil.
-func (t *Table) Get(name string) *Thread { return t.threads[name] }
+// Get returns a thread, or nil. One that is being imported is not there.
+func (t *Table) Get(name string) *Thread {
+	if th := t.threads[name]; th != nil && !th.Importing {
+		return th
+	}
+	return nil
+}
+
+// Entry is Get, and also returns a thread that is being imported.
+func (t *Table) Entry(name string) *Thread { return t.threads[name] }
 
 // Len is the number of threads, deleted and reserved ones too.
 func (t *Table) Len() int { return len(t.threads) }
@@ -92,7 +101,7 @@ func (t *Table) Names() []string {
 
 // Check says whether recs may be appended. done: they were already, and recs carry what they were given then.
 func (t *Table) Check(name string, e driver.Expect, recs []*driver.Record) (done bool, err error) {
-	th := t.threads[name]
+	th := t.Get(name)
 	if th == nil {
 		th = &Thread{}
 	}
@@ -158,7 +167,7 @@ const unknownEvents = 1 << 32
 func (t *Table) Number(name string, recs []*driver.Record, seq uint64) {
 	var epoch, events uint64
 	var count uint32
-	if th := t.threads[name]; th != nil {
+	if th := t.Get(name); th != nil {
 		epoch, events, count = th.Epoch, th.Events, th.Count
 		if d := th.Damage; d != nil && (d.Seq == 0 || d.Seq > th.LastSeq) {
 			events = (events/unknownEvents + 1) * unknownEvents
@@ -181,6 +190,9 @@ func (t *Table) Apply(name string, r *driver.Record, at Ref) {
 	if th == nil {
 		th = &Thread{Name: name}
 		t.Put(th)
+	}
+	if th.Importing { // somebody begins the thread anew: what was imported of it counts for nothing
+		*th = Thread{Name: name}
 	}
 	th.apply(r, at)
 }
@@ -284,6 +296,7 @@ func (t *Table) Hurt(name string, d *driver.Damage, at Ref) {
 		th = &Thread{Name: name}
 		t.Put(th)
 	}
+	th.Importing = false // its last record may be what cannot be read
 	th.Damaged(d, at.Seq)
 	at.Kind = 0
 	th.Refs = append(th.Refs, at)
@@ -314,7 +327,7 @@ func (t *Table) Suspect(d *driver.Damage) {
 		if th.Damage == nil {
 			own := *d
 			own.Thread, own.Suspect = name, true
-			th.Damage = &own
+			th.Damage, th.Importing = &own, false
 		}
 	}
 }
