@@ -229,6 +229,11 @@ func (s *Store) complete(ctx context.Context, thread, ns, prefix string) (string
 // read yields a *DamageError, and the iteration goes on after it; what a claim has given up is left out, and that claim's Loss
 // says what it was.
 func (s *Store) Records(ctx context.Context, thread string) iter.Seq2[*Record, error] {
+	return s.RecordsBetween(ctx, thread, 0, 0)
+}
+
+// RecordsBetween is Records for those whose Seq is from first to last; a last of 0 is the end.
+func (s *Store) RecordsBetween(ctx context.Context, thread string, first, last uint64) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
 		if _, err := s.reading(ctx, thread, "", ""); err != nil {
 			yield(nil, err)
@@ -239,7 +244,7 @@ func (s *Store) Records(ctx context.Context, thread string) iter.Seq2[*Record, e
 			yield(nil, err)
 			return
 		}
-		for r, err := range s.read(ctx, thread, driver.Query{AllNamespaces: true}) {
+		for r, err := range s.read(ctx, thread, driver.Query{AllNamespaces: true, From: first, To: last}) {
 			if !given.has(err) && !yield(r, err) {
 				return
 			}

@@ -86,7 +86,7 @@ const (
 	MaxAttrValue = 1 << 10 // bytes
 	MaxOps       = 1 << 20 // ops of a record
 	MaxParts     = 1 << 20 // parts of a record
-	MaxRecords   = 1 << 12 // records of one Append
+	MaxRecords   = 1 << 15 // records of one Append
 	MaxRecord    = 1 << 30 // bytes of all records of one Append together, before compression and after
 )
 

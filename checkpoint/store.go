@@ -67,6 +67,7 @@ type ThreadInfo struct {
 	Updated int64
 	Due     int64 // microseconds since 1970 UTC, 0 none
 	Records int64
+	Last    uint64       // Seq of the newest record
 	Events  uint64       // number of the last lifecycle event
 	Damage  *DamageError // nil if sound
 }
@@ -160,7 +161,7 @@ type lookedUp struct {
 func (s *Store) info(ctx context.Context, t *driver.Thread, seen map[string]lookedUp) (*ThreadInfo, error) {
 	i := &ThreadInfo{
 		Thread: t.Name, Epoch: t.Epoch, Claimed: t.Claimed, Holder: Owner{ID: t.Owner}, Created: t.Created, Updated: t.Updated,
-		Due: t.Due, Records: t.Records, Events: t.Events, Attrs: make(map[string]string, len(t.Attrs)), Head: make(map[string]string, len(t.Heads)),
+		Due: t.Due, Records: t.Records, Last: t.LastSeq, Events: t.Events, Attrs: make(map[string]string, len(t.Attrs)), Head: make(map[string]string, len(t.Heads)),
 	}
 	for _, a := range t.Attrs {
 		i.Attrs[a.Name] = a.Value

@@ -83,6 +83,7 @@ type Expect struct {
 	Epoch    uint64 // must be the thread's epoch, unless AnyEpoch
 	AnyEpoch bool   // for records that any process may add: Cancel, Blob, KV
 	Heads    []Head // each must be the head of its namespace; ID "" means no record yet
+	Last     uint64 // must be the Seq of the thread's newest record, else ErrConflict; 0 is not compared
 	Empty    bool   // the thread's present generation must have no record, else ErrConflict
 	Exists   bool   // it must have one, else ErrNotFound
 	// AcceptLoss lets a damaged thread be written: the records say what was given up.

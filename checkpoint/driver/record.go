@@ -14,7 +14,7 @@ const (
 	KindAnswer     Kind = 7  // and gets an answer
 	KindProgress   Kind = 8  // a task saved its progress
 	KindCall       Kind = 9  // result of an outside call
-	KindKV         Kind = 10 // shared key-value data
+	KindKV         Kind = 10 // data that any process may put without a claim: kept until its thread is deleted
 	KindBlob       Kind = 11 // bytes by digest
 	KindSnapshot   Kind = 12 // the folded state of the step it names
 	KindTombstone  Kind = 13 // ends a generation of the thread; carries epoch+1

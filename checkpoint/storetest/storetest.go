@@ -50,6 +50,8 @@ func Run(t *testing.T, open Open) {
 		{"FoldAndFork", foldAndFork},
 		{"Blobs", blobs},
 		{"Delete", deletes},
+		{"Put", puts},
+		{"Rewrite", rewrites},
 		{"Limits", limits},
 		{"Lesson06_IdsAreUnique", lesson06},
 	} {
@@ -194,7 +196,7 @@ func refuses(t *testing.T, open Open) {
 	defer d.Close()
 	must(t, d, "t", driver.Expect{}, claimRecord())
 	step := record(driver.KindStep, "b")
-	must(t, d, "t", driver.Expect{Epoch: 1}, step)
+	last := must(t, d, "t", driver.Expect{Epoch: 1}, step)[0].Seq
 	before := len(collect(t, d, "t", driver.Query{AllNamespaces: true}))
 	for _, c := range []struct {
 		name string
@@ -209,6 +211,8 @@ func refuses(t *testing.T, open Open) {
 		{"head of another namespace", driver.Expect{Epoch: 1, Heads: []driver.Head{{Namespace: "z", ID: "b"}}}, "c", driver.ErrConflict},
 		{"lesser id", driver.Expect{Epoch: 1}, "a", driver.ErrConflict},
 		{"not empty", driver.Expect{Epoch: 1, Empty: true}, "c", driver.ErrConflict},
+		{"older last record", driver.Expect{Epoch: 1, Last: last - 1}, "c", driver.ErrConflict},
+		{"newer last record", driver.Expect{AnyEpoch: true, Last: last + 1}, "c", driver.ErrConflict},
 	} {
 		// The second record would be fine: nothing of the append may be there.
 		if _, err := do(d, "t", c.e, record(driver.KindStep, c.id), record(driver.KindProgress, "")); !errors.Is(err, c.want) {

@@ -114,6 +114,8 @@ func (t *Table) Check(name string, e driver.Expect, recs []*driver.Record) (done
 		return false, driver.ErrConflict
 	case e.Exists && !exists:
 		return false, driver.ErrNotFound
+	case e.Last != 0 && e.Last != th.LastSeq:
+		return false, driver.ErrConflict
 	}
 	if th.appended(recs) {
 		return true, nil
