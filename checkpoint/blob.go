@@ -62,8 +62,8 @@ func (s *Store) hasBlob(ctx context.Context, thread string) error {
 
 // Blob returns the bytes of a digest. ErrNotFound if they are not kept, *DamageError if they are not what was put.
 func (s *Store) Blob(ctx context.Context, digest string) ([]byte, error) {
-	if raw, ok := strings.CutPrefix(digest, "sha256:"); !ok || len(raw) != 64 || strings.Trim(raw, "0123456789abcdef") != "" {
-		return nil, &InvalidError{Field: fmt.Sprintf("digest %.80q", digest), Reason: `want "sha256:" and 64 hex digits in lower case`}
+	if err := checkDigest(digest); err != nil {
+		return nil, err
 	}
 	thread := blobPrefix + digest
 	var bad *DamageError
@@ -93,3 +93,13 @@ func (s *Store) Blob(ctx context.Context, digest string) ([]byte, error) {
 	}
 	return nil, fmt.Errorf("blob %s: %w", digest, ErrNotFound)
 }
+
+func checkDigest(digest string) error {
+	if raw, ok := strings.CutPrefix(digest, "sha256:"); !ok || len(raw) != 64 || strings.Trim(raw, "0123456789abcdef") != "" {
+		return &InvalidError{Field: fmt.Sprintf("digest %.80q", digest), Reason: `want "sha256:" and 64 hex digits in lower case`}
+	}
+	return nil
+}
+
+// isBlob says whether a reserved thread's name is a blob's.
+func isBlob(key string) bool { return strings.HasPrefix(key, blobPrefix) }

@@ -16,8 +16,9 @@ const AttrLoss = "accepted_loss"
 
 // Loss is what a claim with ClaimOptions.AcceptLoss gave up.
 type Loss struct {
-	Places     []LostPlace `json:"places"`         // what could not be read, the first maxPlaces of it
-	More       int         `json:"more,omitempty"` // how many places there are beyond
+	Store      string      `json:"store,omitempty"` // id of the store in which it was: elsewhere its places mean nothing
+	Places     []LostPlace `json:"places"`          // what could not be read, the first maxPlaces of it
+	More       int         `json:"more,omitempty"`  // how many places there are beyond
 	Namespaces []LostSteps `json:"namespaces"`
 }
 
@@ -106,7 +107,7 @@ func (s *Store) givenUp(ctx context.Context, thread string) (*givenUp, error) {
 		if err != nil {
 			return nil, err
 		}
-		if l != nil {
+		if id, _ := s.ID(); l != nil && l.Store == id {
 			g.places = append(g.places, l.Places...)
 			g.more = g.more || l.More > 0
 		}
@@ -212,7 +213,8 @@ func (s *Store) acceptLoss(ctx context.Context, t *driver.Thread, claim *Record)
 		return recs, nil
 	}
 	claim.AcceptLoss = true
-	what := Loss{Places: []LostPlace{}, Namespaces: []LostSteps{}, More: max(len(found)-maxPlaces, 0)}
+	id, _ := s.ID()
+	what := Loss{Store: id, Places: []LostPlace{}, Namespaces: []LostSteps{}, More: max(len(found)-maxPlaces, 0)}
 	for _, d := range found[:min(len(found), maxPlaces)] {
 		what.Places = append(what.Places, LostPlace{File: d.File, Offset: d.Offset, Length: d.length, Record: d.record, Reason: d.Reason, Suspect: d.Suspect})
 	}

@@ -1,0 +1,63 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/dashhost/dashhost/checkpoint"
+	"github.com/dashhost/dashhost/internal/engine"
+)
+
+// Blobs returns the digests of what a thread needs of its store to be resumed and looked into: the graphs that it ran, and their
+// modules. It fits checkpoint.CopyOptions.
+func Blobs(ctx context.Context, s *checkpoint.Store, thread string) ([]string, error) {
+	var digests []string
+	for r, err := range s.Records(ctx, thread) {
+		if errors.Is(err, checkpoint.ErrDamaged) {
+			continue // a copy says so
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range r.Attrs {
+			if a.Name == engine.AttrDigest && a.Value != "" && !slices.Contains(digests, a.Value) {
+				digests = append(digests, a.Value)
+			}
+		}
+	}
+	for _, graph := range slices.Clone(digests) {
+		modules, err := modulesOf(ctx, s, graph)
+		if err != nil {
+			return nil, fmt.Errorf("thread %q: %w", thread, err)
+		}
+		digests = append(digests, modules...)
+	}
+	return digests, nil
+}
+
+// modulesOf returns the digests of a graph's modules. A graph that cannot be read has none: the copy of its blob says why.
+func modulesOf(ctx context.Context, s *checkpoint.Store, graph string) ([]string, error) {
+	b, err := s.Blob(ctx, graph)
+	if errors.Is(err, checkpoint.ErrDamaged) || errors.Is(err, checkpoint.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var g struct {
+		Modules map[string]struct {
+			SHA256 string `json:"sha256"`
+		} `json:"modules"`
+	}
+	if err := json.Unmarshal(b, &g); err != nil {
+		return nil, fmt.Errorf("graph %s: %w", graph, err)
+	}
+	var digests []string
+	for _, m := range g.Modules {
+		digests = append(digests, "sha256:"+m.SHA256)
+	}
+	return digests, nil
+}
