@@ -1,11 +1,10 @@
 package guest
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,87 +19,125 @@ import (
 
 // codeCache keeps machine code between processes. The runtime's own directory cache believes what it
 // finds, and running damaged machine code is fatal; so the runtime only ever sees a staging directory of
-// this process, into which one entry is copied, once its checksum has been verified, for the time of one
+// this process, in which one entry is linked, once its sums have been verified, for the time of one
 // compilation.
 //
-//	DIR/                                   mode 0700
-//	    wazero-VERSION-ARCH-OS/KEY         entry: magic | sha256 | length of name u8 | name | machine code
+//	DIR/                                   mode 0700, of this user or of root
+//	    wazero-VERSION-ARCH-OS/KEY         an entry, see entry.go
 //	    stage-RANDOM/wazero-.../NAME       what the runtime reads and writes
 //
-// KEY is sha256 of the module and its table limit; the sha256 in the entry covers KEY and all that follows
-// it. Entries are written to a new file and renamed; whoever comes last wins, and all have written the
-// same.
+// Entries are renamed into place when they are whole; whoever comes last wins, and all have written the same. Their
+// time of modification is when they were last used: the oldest go when all together are larger than the cap. An entry that
+// disappears at any moment costs a compilation.
+//
+// A directory that can be read but not written (an image of a container) is used, and nothing is kept. Nobody is told of a
+// cache that cannot be used before something had to be compiled for it, and then once.
 type codeCache struct {
 	wz  wazero.CompilationCache
 	log hclog.Logger
 
+	kept   string // directory of the entries, "" for none
+	max    int64  // bytes of all entries
+	reason error  // why new entries are not kept, nil if they are
+	tell   sync.Once
+
 	mu    sync.Mutex // one compilation at a time uses the staging directory
-	stage string     // "" when nothing is kept
+	stage string     // "" without entries
 	live  string     // the runtime's directory in it
-	kept  string     // directory of the entries
 }
 
 const (
-	entryMagic  = "dashhost code 1\n"
 	stagePrefix = "stage-"
 	stageAge    = 24 * time.Hour // an older staging directory was left by a process that is gone
+	// defaultCacheBytes is the cap of all entries together.
+	defaultCacheBytes = 1 << 30
 )
 
-// openCache opens the cache in dir, or one in memory if there is no dir or it cannot be used.
-func openCache(dir string, log hclog.Logger) *codeCache {
-	if dir != "" {
-		c, err := openDir(dir, log)
+// openCache opens the cache that o names, or one in memory if there is none or it cannot be used.
+func openCache(o *Options, log hclog.Logger) *codeCache {
+	c := &codeCache{log: log, max: o.CacheBytes}
+	if c.max == 0 {
+		c.max = defaultCacheBytes
+	}
+	if o.CacheDir != "" {
+		err := c.open(o.CacheDir)
 		if err == nil {
 			return c
 		}
-		log.Warn("compiled code is not kept", "dir", dir, "error", err)
+		c.reason = fmt.Errorf("%s: %w", o.CacheDir, err)
 	}
-	return &codeCache{wz: wazero.NewCompilationCache(), log: log}
+	c.wz, c.kept = wazero.NewCompilationCache(), ""
+	return c
 }
 
-func openDir(dir string, log hclog.Logger) (_ *codeCache, err error) {
+// open prepares directory and staging directory.
+func (c *codeCache) open(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+		return err
 	}
-	info, err := os.Stat(dir)
-	if err != nil {
-		return nil, err
+	if err := trusted(dir); err != nil {
+		return err
 	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
-		return nil, fmt.Errorf("%s is writable by others (mode %04o), expected 0700", dir, info.Mode().Perm())
-	}
-	sweep(dir, log)
 	stage, err := os.MkdirTemp(dir, stagePrefix)
 	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.RemoveAll(stage))
+		c.reason = err
+		if stage, err = os.MkdirTemp("", "dashhost-"+stagePrefix); err != nil {
+			return err
 		}
-	}()
+	} else {
+		c.sweep(dir)
+	}
+	if err := c.begin(dir, stage); err != nil {
+		return errors.Join(err, os.RemoveAll(stage))
+	}
+	return nil
+}
+
+// begin makes the runtime's cache in stage. Its directory there has the name that entries for it are kept under.
+func (c *codeCache) begin(dir, stage string) error {
 	wz, err := wazero.NewCompilationCacheWithDir(stage)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	made, err := os.ReadDir(stage)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(made) != 1 {
-		return nil, fmt.Errorf("%s: the runtime made %d directories, expected one", stage, len(made))
+		return fmt.Errorf("%s: the runtime made %d directories, expected one", stage, len(made))
 	}
-	c := &codeCache{wz: wz, log: log, stage: stage}
-	c.live = filepath.Join(stage, made[0].Name())
-	c.kept = filepath.Join(dir, made[0].Name())
-	return c, os.MkdirAll(c.kept, 0o700)
+	c.wz, c.stage = wz, stage
+	c.live, c.kept = filepath.Join(stage, made[0].Name()), filepath.Join(dir, made[0].Name())
+	if c.reason == nil {
+		c.reason = os.MkdirAll(c.kept, 0o700)
+	}
+	if err := trusted(c.kept); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// trusted refuses a directory in which others could put machine code.
+func trusted(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is not a directory", dir)
+	case runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0:
+		return fmt.Errorf("%s is writable by others (mode %04o), expected 0700", dir, info.Mode().Perm())
+	case !ours(info):
+		return fmt.Errorf("%s belongs to another user", dir)
+	}
+	return nil
 }
 
 // sweep removes staging directories that a killed process left behind.
-func sweep(dir string, log hclog.Logger) {
+func (c *codeCache) sweep(dir string) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		log.Warn("compiled code: list", "dir", dir, "error", err)
+		c.log.Warn("compiled code: list", "dir", dir, "error", err)
 	}
 	for _, e := range entries {
 		info, err := e.Info()
@@ -108,55 +145,108 @@ func sweep(dir string, log hclog.Logger) {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
-			log.Warn("compiled code: remove what another process left", "dir", e.Name(), "error", err)
+			c.log.Warn("compiled code: remove what another process left", "dir", e.Name(), "error", err)
 		}
 	}
 }
 
-// around runs one compilation with the entry for key in place, and keeps what it made. Faults of the disk
-// are logged: they cost time, nothing else.
-func (c *codeCache) around(key codeKey, compile func() error) error {
+// find gives the entry for key once it is verified, nil if there is none. A damaged one is removed.
+func (c *codeCache) find(key codeKey) *prepared {
+	if c.kept == "" {
+		return nil
+	}
+	path := filepath.Join(c.kept, key.String())
+	p, err := readEntry(path)
+	switch {
+	case err == nil:
+		now := time.Now()
+		if err := os.Chtimes(path, now, now); err != nil && c.reason == nil {
+			c.log.Debug("compiled code: note the use of an entry", "error", err)
+		}
+		return p
+	case !errors.Is(err, fs.ErrNotExist):
+		c.discard(path, err)
+	}
+	return nil
+}
+
+// discard removes an entry that must not be used.
+func (c *codeCache) discard(path string, why error) {
+	if err := os.Remove(path); err != nil {
+		why = errors.Join(why, err)
+	}
+	c.log.Warn("compiled code: entry is not used", "error", why)
+}
+
+// info gives what the entry for key says of its module, nil if there is none.
+func (c *codeCache) info(key codeKey) *Info {
+	if c.kept == "" {
+		return nil
+	}
+	n, err := entryNotes(filepath.Join(c.kept, key.String()))
+	if err != nil {
+		return nil // whoever needs the code is told why
+	}
+	return n.Info
+}
+
+// around runs one compilation with p's entry in place, and keeps what it made. Faults of the disk are logged: they
+// cost time, nothing else.
+func (c *codeCache) around(key codeKey, p *prepared, compile func() error) error {
+	if p.native == "" && c.reason != nil {
+		c.tell.Do(func() { c.log.Warn("compiled code is not kept", "error", c.reason) })
+	}
 	if c.stage == "" {
 		return compile()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	had, err := c.provide(key)
-	if err != nil {
-		c.log.Warn("compiled code: entry is not used", "key", key, "error", err)
+	if err := c.provide(p); err != nil {
+		c.log.Warn("compiled code: entry is not used", "error", err)
 	}
-	err = compile()
+	err := compile()
 	if err != nil && !c.writable() {
 		// The runtime gives up when it cannot write its cache, after it has kept the code in memory.
 		err = compile()
 	}
-	if cerr := c.collect(key, had); cerr != nil {
+	if cerr := c.collect(key, p); cerr != nil {
 		c.log.Warn("compiled code: entry is not kept", "key", key, "error", cerr)
 	}
 	return err
 }
 
-// provide puts the entry for key where the runtime looks, and gives the name it has there.
-func (c *codeCache) provide(key codeKey) (name string, err error) {
-	if err := os.MkdirAll(c.live, 0o700); err != nil {
-		return "", err
+// provide links p's entry to where the runtime looks.
+func (c *codeCache) provide(p *prepared) error {
+	if err := os.MkdirAll(c.live, 0o700); err != nil || p.native == "" {
+		return err
 	}
-	file := filepath.Join(c.kept, key.String())
-	b, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	} else if err != nil {
-		return "", err
-	}
-	name, native, err := openEntry(key, b)
+	target, err := filepath.Abs(p.native)
 	if err != nil {
-		return "", errors.Join(fmt.Errorf("%s: %w", file, err), os.Remove(file))
+		return err
 	}
-	return name, os.WriteFile(filepath.Join(c.live, name), native, 0o600)
+	link := filepath.Join(c.live, p.File)
+	if err := os.Symlink(target, link); err != nil {
+		return copyFile(target, link) // there are no links everywhere
+	}
+	return nil
 }
 
-// collect keeps the file that the runtime made beside the one called had, and empties its directory.
-func (c *codeCache) collect(key codeKey, had string) error {
+func copyFile(from, to string) (err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+// collect keeps the file that the runtime made, if it did not find p's, and empties its directory.
+func (c *codeCache) collect(key codeKey, p *prepared) error {
 	files, err := os.ReadDir(c.live)
 	if err != nil {
 		return err
@@ -164,32 +254,30 @@ func (c *codeCache) collect(key codeKey, had string) error {
 	var faults []error
 	for _, f := range files {
 		path := filepath.Join(c.live, f.Name())
-		if f.Name() != had {
-			faults = append(faults, c.keep(key, path))
+		if c.reason == nil && (p.native == "" || f.Name() != p.File) {
+			faults = append(faults, c.keep(key, path, p))
 		}
-		faults = append(faults, os.Remove(path))
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			faults = append(faults, err)
+		}
 	}
 	return errors.Join(faults...)
 }
 
-func (c *codeCache) keep(key codeKey, path string) error {
-	native, err := os.ReadFile(path)
-	if err != nil {
+// keep makes an entry of what the runtime has written.
+func (c *codeCache) keep(key codeKey, path string, p *prepared) error {
+	p.File, p.Created = filepath.Base(path), time.Now().UTC().Truncate(time.Second)
+	if err := sealEntry(path, key.String(), p); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(c.kept, "new-")
-	if err != nil {
+	if err := os.MkdirAll(c.kept, 0o700); err != nil {
 		return err
 	}
-	_, err = tmp.Write(sealEntry(key, filepath.Base(path), native))
-	err = errors.Join(err, tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), filepath.Join(c.kept, key.String()))
+	kept := filepath.Join(c.kept, key.String())
+	if err := os.Rename(path, kept); err != nil {
+		return err
 	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	return nil
+	return evict(filepath.Dir(c.kept), c.max, kept)
 }
 
 // writable tells whether the runtime could have written to its directory.
@@ -208,34 +296,4 @@ func (c *codeCache) close(ctx context.Context) error {
 		err = errors.Join(err, os.RemoveAll(c.stage))
 	}
 	return err
-}
-
-func sealEntry(key codeKey, name string, native []byte) []byte {
-	body := append([]byte{byte(len(name))}, name...)
-	body = append(body, native...)
-	sum := entrySum(key, body)
-	return append(append([]byte(entryMagic), sum[:]...), body...)
-}
-
-func openEntry(key codeKey, b []byte) (name string, native []byte, err error) {
-	body, ok := bytes.CutPrefix(b, []byte(entryMagic))
-	if !ok || len(body) < sha256.Size+1 {
-		return "", nil, errors.New("not an entry of this version")
-	}
-	sum, body := body[:sha256.Size], body[sha256.Size:]
-	if want := entrySum(key, body); !bytes.Equal(sum, want[:]) {
-		return "", nil, errors.New("checksum differs: damaged or tampered with")
-	}
-	n := int(body[0])
-	if len(body) < 1+n || n == 0 || filepath.Base(string(body[1:1+n])) != string(body[1:1+n]) {
-		return "", nil, errors.New("bad name in the entry")
-	}
-	return string(body[1 : 1+n]), body[1+n:], nil
-}
-
-func entrySum(key codeKey, body []byte) [sha256.Size]byte {
-	h := sha256.New()
-	h.Write([]byte(key.String()))
-	h.Write(body)
-	return [sha256.Size]byte(h.Sum(nil))
 }

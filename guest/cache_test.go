@@ -2,15 +2,22 @@ package guest
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/dashhost/dashhost/abi"
+	"github.com/dashhost/dashhost/guest/wasmbin"
 )
 
 // echoWith loads and calls the guest echo with a cache, closes everything, and gives the log.
@@ -35,23 +42,27 @@ func echoWith(t *testing.T, dir string) string {
 	return log.String()
 }
 
-// entries lists the files kept in a cache, and fails on a staging directory that was left.
+// entries lists the files kept in a cache.
 func entries(t *testing.T, dir string) []string {
 	t.Helper()
-	var files []string
-	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			files = append(files, path)
-		}
-		if d != nil && strings.HasPrefix(d.Name(), stagePrefix) {
-			t.Errorf("%s is left", path)
-		}
-		return err
-	})
+	list, err := cacheFiles(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var files []string
+	for _, e := range list {
+		files = append(files, e.Path)
+	}
 	return files
+}
+
+// nothingLeft fails on a staging directory of a runtime that is closed.
+func nothingLeft(t *testing.T, dir string) {
+	t.Helper()
+	left, err := filepath.Glob(filepath.Join(dir, stagePrefix+"*"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("%q is left, %v", left, err)
+	}
 }
 
 func TestCacheKeepsCode(t *testing.T) {
@@ -77,6 +88,7 @@ func TestCacheKeepsCode(t *testing.T) {
 	if err != nil || !os.SameFile(before, after) {
 		t.Errorf("the entry was written again, %v", err)
 	}
+	nothingLeft(t, dir)
 }
 
 // TestDamagedCache: every kind of damage is noticed before the runtime sees it, and repaired.
@@ -92,7 +104,7 @@ func TestDamagedCache(t *testing.T) {
 		"empty": {}, "truncated": good[:len(good)/2], "longer": append(bytes.Clone(good), 0),
 		"other": []byte("something else entirely"),
 	}
-	for _, at := range []int{0, len(entryMagic), len(entryMagic) + 32, len(entryMagic) + 40, len(good) / 2, len(good) - 1} {
+	for _, at := range []int{0, len(good) / 2, len(good) - trailerSize, len(good) - 100, len(good) - 1} {
 		bad := bytes.Clone(good)
 		bad[at] ^= 1
 		damages[fmt.Sprintf("bit in byte %d", at)] = bad
@@ -108,10 +120,221 @@ func TestDamagedCache(t *testing.T) {
 			t.Errorf("%s: not repaired: %d bytes, %v", name, len(now), err)
 		}
 	}
-	// An entry under another key is as good as damaged.
-	if _, _, err := openEntry(codeKey{}, good); err == nil {
-		t.Error("the entry of another module is taken")
+	nothingLeft(t, dir)
+}
+
+// TestEveryBitOfAnEntry: a change of any byte, a cut at any place and another name are noticed, by the reader of the
+// whole and, as far as it reads, by the reader of the notes.
+func TestEveryBitOfAnEntry(t *testing.T) {
+	dir := t.TempDir()
+	echoWith(t, dir)
+	file := entries(t, dir)[0]
+	good, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
 	}
+	whole, err := readEntry(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := filepath.Join(t.TempDir(), filepath.Base(file))
+	refused := func(what string, b []byte) {
+		t.Helper()
+		if err := os.WriteFile(bad, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readEntry(bad); err == nil {
+			t.Errorf("%s: taken", what)
+		}
+		if n, err := entryNotes(bad); err == nil && !reflect.DeepEqual(*n, whole.notes) {
+			t.Errorf("%s: other notes are taken: %+v", what, n)
+		}
+	}
+	for at := range good {
+		b := bytes.Clone(good)
+		b[at] ^= 1 << (at % 8)
+		refused(fmt.Sprint("bit in byte ", at), b)
+	}
+	for n := range good {
+		refused(fmt.Sprint("first ", n), good[:n])
+	}
+	refused("a byte more", append(bytes.Clone(good), 0))
+	refused("a byte before", append([]byte{0}, good...))
+	bad = filepath.Join(filepath.Dir(bad), codeKey{}.String())
+	refused("the entry of another module", good)
+	if _, err := entryNotes(bad); err == nil {
+		t.Error("the notes of another module are taken")
+	}
+}
+
+// TestEntrySaysWhatTheModuleSays: what comes out of the cache is what was made from the bytes.
+func TestEntrySaysWhatTheModuleSays(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"echo", "misbehave", "tablegrow", "startsection"} {
+		wasm := wasmFile(t, name)
+		o := &ModuleOptions{Name: name}
+		key := codeKey{digest: sha256.Sum256(wasm), rules: rulesOf(o), table: abi.DefaultTable}
+		want, err := prepare(wasm, o, key.table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := openRuntime(t, &Options{CacheDir: dir})
+		load(t, r, wasm, name)
+		got := r.cache.find(key)
+		if got == nil {
+			t.Fatalf("%s is not kept", name)
+		}
+		want.File, want.Created, want.native = got.File, got.Created, got.native
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: kept %+v\nmade %+v", name, got, want)
+		}
+		if info, err := r.Inspect(wasm, o); err != nil || !reflect.DeepEqual(info, want.Info) {
+			t.Errorf("%s: inspected %+v, %v", name, info, err)
+		}
+	}
+}
+
+// TestRulesPartEntries: an entry that was made under other rules is not used.
+func TestRulesPartEntries(t *testing.T) {
+	seen := map[string]string{}
+	for name, o := range map[string]*ModuleOptions{
+		"default": {}, "bounds": {Bounds: wasmbin.Bounds{Blocks: 5}}, "trusted": {Trusted: true},
+	} {
+		k := codeKey{rules: rulesOf(o)}.String()
+		if other := seen[k]; other != "" {
+			t.Errorf("%s and %s share %s", name, other, k)
+		}
+		seen[k] = name
+	}
+	if (codeKey{rules: rulesOf(&ModuleOptions{Name: "a", SHA256: "b", MaxBytes: 9})}.String()) != (codeKey{rules: rulesOf(&ModuleOptions{})}.String()) {
+		t.Error("what says nothing of the code parts entries")
+	}
+	wasm := wasmFile(t, "misbehave")
+	r := openRuntime(t, &Options{CacheDir: t.TempDir()})
+	load(t, r, wasm, "misbehave")
+	var bound *wasmbin.BoundError
+	if _, err := r.Load(t.Context(), wasm, &ModuleOptions{Bounds: wasmbin.Bounds{Blocks: 1}}); !errors.As(err, &bound) {
+		t.Errorf("the entry of laxer bounds is used: %v", err)
+	}
+}
+
+// TestReadOnlyCache is used for what it has, nothing is kept, and that is told once.
+func TestReadOnlyCache(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "cache")
+	echoWith(t, dir)
+	kept := entries(t, dir)
+	if os.Geteuid() == 0 {
+		t.Skip("root may write everywhere")
+	}
+	for _, d := range []string{filepath.Dir(kept[0]), dir} {
+		if err := os.Chmod(d, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.Chmod(d, 0o700) })
+	}
+	if log := echoWith(t, dir); log != "" {
+		t.Errorf("log: %s", log)
+	}
+}
+
+func TestEviction(t *testing.T) {
+	dir := t.TempDir()
+	for i, name := range []string{"noop", "echo", "small"} {
+		r := openRuntime(t, &Options{CacheDir: dir})
+		load(t, r, wasmFile(t, name), name)
+		for _, f := range entries(t, dir) {
+			used := time.Now().Add(-time.Hour)
+			if n, err := entryNotes(f); err == nil && n.Name == name {
+				used = used.Add(time.Duration(i) * time.Minute)
+				if err := os.Chtimes(f, used, used); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	if log := echoWith(t, dir); log != "" { // used again: now the newest
+		t.Fatal(log)
+	}
+	list, err := CacheEntries(dir)
+	if err != nil || len(list) != 3 || list[0].Module != "echo" || list[2].Module != "noop" {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	// One more, and room for three: noop, used longest ago, goes.
+	r := openRuntime(t, &Options{CacheDir: dir, CacheBytes: list[0].Bytes + list[1].Bytes + 3*list[2].Bytes/2})
+	load(t, r, wasmFile(t, "startfail"), "startfail")
+	var names []string
+	list, err = CacheEntries(dir)
+	for _, e := range list {
+		names = append(names, e.Module)
+	}
+	if err != nil || strings.Join(names, " ") != "startfail echo small" {
+		t.Errorf("%q, %v", names, err)
+	}
+	// A cap that nothing fits under keeps the newest.
+	r = openRuntime(t, &Options{CacheDir: dir, CacheBytes: 1})
+	load(t, r, wasmFile(t, "counter"), "counter")
+	if list, err = CacheEntries(dir); err != nil || len(list) != 1 || list[0].Module != "counter" {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+func TestListAndRemoveEntries(t *testing.T) {
+	dir := t.TempDir()
+	r := openRuntime(t, &Options{CacheDir: dir})
+	load(t, r, wasmFile(t, "noop"), "noop")
+	load(t, r, wasmFile(t, "echo"), "echo")
+	odd := filepath.Join(r.cache.kept, "odd")
+	if err := os.WriteFile(odd, []byte("of another version"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	list, err := CacheEntries(dir)
+	if err != nil || len(list) != 3 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	for _, e := range list {
+		if (e.Err != nil) != (e.Path == odd) || e.Err == nil && (e.SHA256 == "" || e.Bytes == 0 || e.Created.IsZero() || e.Meter == 0) {
+			t.Errorf("%+v", e)
+		}
+	}
+	removed, err := RemoveCacheEntries(dir, func(e *CacheEntry) bool { return e.Module == "noop" })
+	if err != nil || len(removed) != 1 || removed[0].Module != "noop" {
+		t.Errorf("%+v, %v", removed, err)
+	}
+	if removed, err = RemoveCacheEntries(dir, nil); err != nil || len(removed) != 2 {
+		t.Errorf("%+v, %v", removed, err)
+	}
+	if list, err = CacheEntries(dir); err != nil || len(list) != 0 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if list, err = CacheEntries(filepath.Join(dir, "none")); err != nil || len(list) != 0 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	load(t, r, wasmFile(t, "small"), "small") // the runtime goes on
+	if list, err = CacheEntries(dir); err != nil || len(list) != 1 {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// TestCrowdedCache: processes that load and clear at once never see anything but whole entries.
+func TestCrowdedCache(t *testing.T) {
+	dir := t.TempDir()
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			for range 10 {
+				if log := echoWith(t, dir); log != "" {
+					t.Errorf("log: %s", log)
+				}
+				if i == 0 {
+					if _, err := RemoveCacheEntries(dir, nil); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	nothingLeft(t, dir)
 }
 
 func TestUnusableCacheDirectories(t *testing.T) {
@@ -150,8 +373,11 @@ func TestCacheDisappears(t *testing.T) {
 	if _, err := p.Call(t.Context(), h, 5); err != nil || string(h.output) != "hello" {
 		t.Errorf("%q, %v", h.output, err)
 	}
-	if !strings.Contains(log.String(), "entry is not kept") {
+	if log.Len() > 0 {
 		t.Errorf("log: %s", log.String())
+	}
+	if files := entries(t, dir); len(files) != 1 {
+		t.Errorf("kept %q", files)
 	}
 }
 

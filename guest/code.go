@@ -2,9 +2,6 @@ package guest
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -14,18 +11,6 @@ import (
 
 	"github.com/dashhost/dashhost/guest/meter"
 )
-
-// codeKey names one compilation: a module's bytes, and the table limit if it is written into them.
-type codeKey struct {
-	digest [sha256.Size]byte
-	table  uint32 // 0: the module's tables cannot grow
-}
-
-// String is the name of the entry on disk.
-func (k codeKey) String() string {
-	b := binary.LittleEndian.AppendUint32(k.digest[:], k.table)
-	return hex.EncodeToString(binary.LittleEndian.AppendUint16(b, meter.Version))
-}
 
 // code is one compiled module, shared by all Modules and Pools with the same key and closed when the last
 // of them lets go.
@@ -38,13 +23,14 @@ type code struct {
 	ready    chan struct{} // closed when those below are set
 	compiled wazero.CompiledModule
 	meter    *meter.Rewritten // what metering has found out of the module
+	prepared notes            // what else is known of it
 	err      error
 }
 
 // compile gives the code for key and holds a reference for the caller. However many ask at once, one
 // compilation runs. It goes on when ctx ends, because it cannot be stopped and others may wait for it.
-// encode is called at most once, before compile returns.
-func (r *Runtime) compile(ctx context.Context, key codeKey, encode func() ([]byte, *meter.Rewritten, error)) (*code, error) {
+// prepare is called at most once, before compile returns.
+func (r *Runtime) compile(ctx context.Context, key codeKey, prepare func() (*prepared, error)) (*code, error) {
 	r.mu.Lock()
 	if r.closed {
 		r.mu.Unlock()
@@ -56,7 +42,7 @@ func (r *Runtime) compile(ctx context.Context, key codeKey, encode func() ([]byt
 		r.codes[key] = c
 		r.work.Add(1)
 		r.mu.Unlock()
-		c.build(encode)
+		c.build(prepare)
 	} else {
 		c.refs++
 		r.mu.Unlock()
@@ -74,17 +60,18 @@ func (r *Runtime) compile(ctx context.Context, key codeKey, encode func() ([]byt
 	return c, nil
 }
 
-// build encodes at once, as the bytes belong to the caller, and compiles in a goroutine.
-func (c *code) build(encode func() ([]byte, *meter.Rewritten, error)) {
-	var wasm []byte
-	if c.err = c.rt.guard("encode", func() (err error) { wasm, c.meter, err = encode(); return err }); c.err != nil {
+// build prepares at once, as the bytes belong to the caller, and compiles in a goroutine.
+func (c *code) build(prepare func() (*prepared, error)) {
+	var p *prepared
+	if c.err = c.rt.guard("encode", func() (err error) { p, err = prepare(); return err }); c.err != nil {
 		c.finish()
 		return
 	}
+	c.meter, c.prepared = p.Metered, p.notes
 	go func() {
 		defer c.finish()
 		c.rt.compiles.Add(1)
-		c.err = c.rt.guard("compile", func() error { return c.rt.cache.around(c.key, func() error { return c.make(wasm) }) })
+		c.err = c.rt.guard("compile", func() error { return c.rt.cache.around(c.key, p, func() error { return c.make(p.wasm) }) })
 	}()
 }
 

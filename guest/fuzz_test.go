@@ -1,9 +1,12 @@
 package guest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/dashhost/dashhost/abi"
+	"github.com/dashhost/dashhost/guest/meter"
 )
 
 // FuzzHostFunctions calls every host function with any parameters over any memory: the call ends well, or
@@ -61,16 +65,35 @@ func FuzzHostFunctions(f *testing.F) {
 	})
 }
 
-// FuzzCacheEntry: no bytes on disk are taken for an entry but those that were written for this key.
+// FuzzCacheEntry: no bytes on disk are taken for an entry but those that were written under this name.
 func FuzzCacheEntry(f *testing.F) {
-	key := codeKey{table: 7}
-	good := sealEntry(key, "name", []byte("machine code"))
+	name := codeKey{table: 7}.String()
+	path := filepath.Join(f.TempDir(), name)
+	if err := os.WriteFile(path, []byte("machine code"), 0o600); err != nil {
+		f.Fatal(err)
+	}
+	made := &prepared{wasm: []byte("module"), notes: notes{File: "f", Info: &Info{}, Metered: &meter.Rewritten{}}}
+	if err := sealEntry(path, name, made); err != nil {
+		f.Fatal(err)
+	}
+	good, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Add(good)
 	f.Add([]byte(entryMagic))
+	f.Add(good[len(good)-trailerSize:])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		name, native, err := openEntry(key, b)
-		if err == nil && string(sealEntry(key, name, native)) != string(b) {
-			t.Errorf("took %q for %q %q", b, name, native)
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := readEntry(path)
+		if (err == nil) != bytes.Equal(b, good) {
+			t.Errorf("took %q: %v", b, err)
+		}
+		if n, err := entryNotes(path); err == nil && n.File != "f" {
+			t.Errorf("took the notes %+v", n)
 		}
 	})
 }

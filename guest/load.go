@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,7 +10,6 @@ import (
 	"sync/atomic"
 
 	"github.com/dashhost/dashhost/abi"
-	"github.com/dashhost/dashhost/guest/meter"
 	"github.com/dashhost/dashhost/guest/wasmbin"
 )
 
@@ -27,15 +27,15 @@ type ModuleOptions struct {
 // Module is a loaded module. It is safe for concurrent use.
 type Module struct {
 	rt     *Runtime
-	name   string
-	info   *Info
-	digest [sha256.Size]byte
-	// growing is what the runtime was given, kept if the module's tables can grow: their limit is written
-	// into the module, so that a pool with another limit needs a compilation of its own.
+	code   *code
+	closed atomic.Bool
+
+	name    string
+	info    *Info
+	options ModuleOptions
+	// growing are the module's bytes, kept if its tables can grow: their limit is written into what is compiled,
+	// so that a pool with another limit needs a compilation of its own.
 	growing []byte
-	bounds  wasmbin.Bounds
-	code    *code
-	closed  atomic.Bool
 }
 
 // Load decodes, checks and compiles a module. All modules with the same bytes share one compilation,
@@ -51,31 +51,28 @@ func (r *Runtime) Load(ctx context.Context, wasm []byte, o *ModuleOptions) (*Mod
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	decoded, info, err := inspect(wasm, o)
-	if err != nil {
-		return nil, err
+	digest, e := admit(wasm, o)
+	if e != nil {
+		return nil, e.of(o.Name)
 	}
-	m := &Module{rt: r, name: o.Name, info: info, digest: sha256.Sum256(wasm), bounds: o.Bounds}
-	key := codeKey{digest: m.digest}
-	if growable(decoded) {
-		key.table = abi.DefaultTable
-		m.growing = wasmbin.Encode(decoded)
-		capTables(decoded, key.table)
-	}
-	m.code, err = r.compile(ctx, key, func() ([]byte, *meter.Rewritten, error) { return metered(decoded) })
+	key := codeKey{digest: digest, rules: rulesOf(o), table: abi.DefaultTable}
+	c, err := r.compile(ctx, key, func() (*prepared, error) { return r.obtain(key, wasm, o) })
 	if err != nil {
-		return nil, m.compileError(err)
+		return nil, compileError(err, o.Name)
+	}
+	m := &Module{rt: r, code: c, name: o.Name, options: *o, info: c.prepared.Info}
+	if c.prepared.Growable {
+		m.growing = bytes.Clone(wasm)
 	}
 	return m, nil
 }
 
-// metered gives the bytes that the runtime compiles: the module with metering in it.
-func metered(m *wasmbin.Module) ([]byte, *meter.Rewritten, error) {
-	r, err := meter.Rewrite(m)
-	if err != nil {
-		return nil, nil, err
+// obtain gives what the runtime compiles for key: out of the cache, or made from the module's bytes.
+func (r *Runtime) obtain(key codeKey, wasm []byte, o *ModuleOptions) (*prepared, error) {
+	if p := r.cache.find(key); p != nil {
+		return p, nil
 	}
-	return wasmbin.Encode(m), r, nil
+	return prepare(wasm, o, key.table)
 }
 
 // Inspect does everything that Load does, except compiling. It fails with a *LoadError.
@@ -83,34 +80,52 @@ func Inspect(wasm []byte, o *ModuleOptions) (*Info, error) {
 	if o == nil {
 		o = &ModuleOptions{}
 	}
-	_, info, err := inspect(wasm, o)
-	return info, err
-}
-
-func inspect(wasm []byte, o *ModuleOptions) (*wasmbin.Module, *Info, error) {
-	m, info, e := examine(wasm, o)
+	_, e := admit(wasm, o)
 	if e != nil {
-		e.Module = o.Name
-		return nil, nil, e
+		return nil, e.of(o.Name)
 	}
-	return m, info, nil
+	_, info, e := examine(wasm, o)
+	if e != nil {
+		return nil, e.of(o.Name)
+	}
+	return info, nil
 }
 
-func examine(wasm []byte, o *ModuleOptions) (*wasmbin.Module, *Info, *LoadError) {
+// Inspect does what the function Inspect does. It spares the work for a module that is loaded, or in the cache.
+func (r *Runtime) Inspect(wasm []byte, o *ModuleOptions) (*Info, error) {
+	if o == nil {
+		o = &ModuleOptions{}
+	}
+	digest, e := admit(wasm, o)
+	if e != nil {
+		return nil, e.of(o.Name)
+	}
+	if info := r.cache.info(codeKey{digest: digest, rules: rulesOf(o), table: abi.DefaultTable}); info != nil {
+		return info, nil
+	}
+	return Inspect(wasm, o)
+}
+
+// admit checks what can be said of the bytes as a whole, and gives their digest.
+func admit(wasm []byte, o *ModuleOptions) ([sha256.Size]byte, *LoadError) {
 	highest := o.MaxBytes
 	if highest == 0 {
 		highest = DefaultLimits().ModuleBytes
 	}
 	if int64(len(wasm)) > highest {
-		return nil, nil, because(breach("module", highest, int64(len(wasm))))
+		return [sha256.Size]byte{}, because(breach("module", highest, int64(len(wasm))))
 	}
 	sum := sha256.Sum256(wasm)
-	digest := hex.EncodeToString(sum[:])
-	if o.SHA256 != "" && !strings.EqualFold(o.SHA256, digest) {
+	if digest := hex.EncodeToString(sum[:]); o.SHA256 != "" && !strings.EqualFold(o.SHA256, digest) {
 		e := because(&DigestError{Want: strings.ToLower(o.SHA256), Got: digest})
 		e.Hint = "if the module was rebuilt on purpose, pin the new digest"
-		return nil, nil, e
+		return sum, e
 	}
+	return sum, nil
+}
+
+// examine decodes and checks a module.
+func examine(wasm []byte, o *ModuleOptions) (*wasmbin.Module, *Info, *LoadError) {
 	m, err := wasmbin.Decode(wasm, &wasmbin.Options{Bounds: o.Bounds, Exceptions: o.Trusted})
 	if err != nil {
 		return nil, nil, refusal(err)
@@ -124,7 +139,8 @@ func examine(wasm []byte, o *ModuleOptions) (*wasmbin.Module, *Info, *LoadError)
 		return nil, nil, e
 	}
 	info := describe(m)
-	info.SHA256, info.Size = digest, len(wasm)
+	sum := sha256.Sum256(wasm)
+	info.SHA256, info.Size = hex.EncodeToString(sum[:]), len(wasm)
 	return m, info, nil
 }
 
@@ -168,28 +184,32 @@ func (m *Module) compiledFor(table uint32) (*code, error) {
 	if m.growing == nil || table == m.code.key.table {
 		return m.code.retain()
 	}
-	key := codeKey{digest: m.digest, table: table}
-	c, err := m.rt.compile(context.Background(), key, func() ([]byte, *meter.Rewritten, error) {
-		decoded, err := wasmbin.Decode(m.growing, &wasmbin.Options{Bounds: m.bounds})
-		if err != nil {
-			return nil, nil, err
-		}
-		capTables(decoded, table)
-		return metered(decoded)
-	})
+	key := m.code.key
+	key.table = table
+	c, err := m.rt.compile(context.Background(), key, func() (*prepared, error) { return m.rt.obtain(key, m.growing, &m.options) })
 	if err != nil {
-		return nil, m.compileError(err)
+		return nil, compileError(err, m.name)
 	}
 	return c, nil
 }
 
-// compileError says that the compiler refused a module which the decoder had passed: its validator looks
-// at the types of operands, which the decoder leaves to it.
-func (m *Module) compileError(err error) error {
+// compileError says why there is no code for the module called name. Beside what the module was refused for, that is
+// the compiler: its validator looks at more types of operands than the decoder does.
+func compileError(err error, name string) error {
 	if errors.Is(err, ErrClosed) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
+	if e := (*LoadError)(nil); errors.As(err, &e) {
+		return e.of(name) // one error may be told to several
+	}
 	e := because(err)
-	e.Module, e.Section, e.Text = m.name, "code", "compile: "+err.Error()
+	e.Module, e.Section, e.Text = name, "code", "compile: "+err.Error()
 	return e
+}
+
+// of gives the error for a module with this name.
+func (e *LoadError) of(name string) *LoadError {
+	own := *e
+	own.Module = name
+	return &own
 }

@@ -17,7 +17,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/dashhost/dashhost/abi"
-	"github.com/dashhost/dashhost/guest/meter"
 	"github.com/dashhost/dashhost/guest/wasmbin"
 )
 
@@ -340,7 +339,7 @@ func TestLoadGivesUpWaiting(t *testing.T) {
 
 func TestPanicWhileCompiling(t *testing.T) {
 	r := openRuntime(t, nil)
-	_, err := r.compile(t.Context(), codeKey{}, func() ([]byte, *meter.Rewritten, error) { panic("out of ideas") })
+	_, err := r.compile(t.Context(), codeKey{}, func() (*prepared, error) { panic("out of ideas") })
 	var internal *InternalError
 	if !errors.As(err, &internal) || internal.Func != "encode" || internal.Value != "out of ideas" {
 		t.Errorf("got %v", err)

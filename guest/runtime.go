@@ -16,8 +16,12 @@ import (
 // Options of Open. The zero value and nil are usable.
 type Options struct {
 	// CacheDir keeps compiled code for the next process. "" keeps none. A directory that cannot be used
-	// (read-only, not a directory, writable by others) is logged and costs only time.
+	// (not a directory, of another user, writable by others) is logged, once something is compiled, and costs only
+	// time; one that cannot be written is used for what it has.
 	CacheDir string
+	// CacheBytes is how large all entries of the cache may be together; what was used longest ago goes first.
+	// Default 1 GiB.
+	CacheBytes int64
 	// Logger gets what no caller can be told: faults of hosts and of the cache. nil is silent.
 	Logger hclog.Logger
 	// Interpreter runs guests without compiling them to machine code, as is done anyway where the machine
@@ -57,7 +61,7 @@ func Open(ctx context.Context, o *Options) (*Runtime, error) {
 	if o.Interpreter {
 		cfg = wazero.NewRuntimeConfigInterpreter()
 	}
-	cache := openCache(o.CacheDir, log)
+	cache := openCache(o, log)
 	cfg = cfg.WithCoreFeatures(features).WithCompilationCache(cache.wz)
 	r := &Runtime{
 		wz: wazero.NewRuntimeWithConfig(ctx, cfg), cache: cache, log: log,

@@ -57,7 +57,7 @@ func (g *Graph) Digest() string { return g.graph.Digest() }
 // natives are the names of Go nodes that would be given to Load; nil = any. The
 // error is a *workflow.Invalid with every fault, or one of reading the file.
 func Check(ctx context.Context, path string, natives []string) (*workflow.Graph, []workflow.Fault, error) {
-	return workflow.Load(ctx, path, &workflow.Options{Inspect: (&inspector{}).inspect, Natives: natives})
+	return workflow.Load(ctx, path, &workflow.Options{Inspect: (&inspector{look: guest.Inspect}).inspect, Natives: natives})
 }
 
 // Load parses a manifest, checks it with its modules, and compiles them, once
@@ -70,7 +70,7 @@ func (h *Host) Load(ctx context.Context, path string, o *LoadOptions) (*Graph, e
 	if err := h.usable(nil); err != nil {
 		return nil, err
 	}
-	in := &inspector{wasm: map[string][]byte{}}
+	in := &inspector{look: h.guest.Inspect, wasm: map[string][]byte{}}
 	wg, warnings, err := workflow.Load(ctx, path, &workflow.Options{Inspect: in.inspect, Natives: o.Nodes.names()})
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (h *Host) restore(ctx context.Context, s *checkpoint.Store, digest string, 
 		}
 		return b, err
 	}
-	in := &inspector{wasm: map[string][]byte{}}
+	in := &inspector{look: h.guest.Inspect, wasm: map[string][]byte{}}
 	wg, warnings, err := workflow.Parse(ctx, "graph "+digest, manifest, &workflow.Options{
 		Inspect: in.inspect, Natives: o.Nodes.names(),
 		ReadFile: read,
@@ -238,12 +238,13 @@ func bound(n int64) uint32 { return uint32(min(max(n, 0), math.MaxUint32)) }
 // inspector looks at modules for package workflow, which knows no wasm, and
 // keeps their bytes if wasm is not nil.
 type inspector struct {
+	look func(wasm []byte, o *guest.ModuleOptions) (*guest.Info, error)
 	mu   sync.Mutex
 	wasm map[string][]byte // by sha256 in hex
 }
 
 func (in *inspector) inspect(m *workflow.Module, wasm []byte) ([]workflow.Fault, *workflow.ModuleInfo, error) {
-	info, err := guest.Inspect(wasm, moduleOptions(m))
+	info, err := in.look(wasm, moduleOptions(m))
 	if err != nil {
 		var load *guest.LoadError
 		if !errors.As(err, &load) {
