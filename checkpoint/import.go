@@ -112,6 +112,18 @@ func (t *textReader) next(l *textLine) ([]byte, error) {
 	return b, nil
 }
 
+// written says whether a line is the one that Export writes of what it holds.
+func (t *textReader) written(line, want []byte) error {
+	if bytes.Equal(line, want) {
+		return nil
+	}
+	at := 0
+	for at < min(len(line), len(want)) && line[at] == want[at] {
+		at++
+	}
+	return t.syntaxf("is not as an export writes it: column %d has %.20q, expected %.20q", at+1, line[at:], want[at:])
+}
+
 func (t *textReader) all(ctx context.Context, s *Store) (*CopyReport, error) {
 	report := &CopyReport{}
 	var l textLine
@@ -125,8 +137,8 @@ func (t *textReader) all(ctx context.Context, s *Store) (*CopyReport, error) {
 	if l.Version != textVersion {
 		return report, t.syntaxf("%w: %d, this program reads %d", ErrVersion, l.Version, textVersion)
 	}
-	if want := fmt.Sprintf(`{"format":%q,"version":%d}`+"\n", textFormat, textVersion); string(b) != want {
-		return report, t.syntaxf("is not as an export writes it")
+	if err := t.written(b, fmt.Appendf(nil, `{"format":%q,"version":%d}`+"\n", textFormat, textVersion)); err != nil {
+		return report, err
 	}
 	last := ""
 	for {
@@ -179,8 +191,8 @@ func (t *textReader) begin(l *textLine, b []byte, last string) (key string, err 
 	if err != nil {
 		return "", t.syntax(err)
 	}
-	if string(appendBegin(nil, key)) != string(b) {
-		return "", t.syntaxf("is not as an export writes it")
+	if err := t.written(b, appendBegin(nil, key)); err != nil {
+		return "", err
 	}
 	t.name = plainName(key)
 	if key <= last {
@@ -272,8 +284,8 @@ func (t *textReader) recordsOf(ctx context.Context, key string, sum *digester, v
 		if err != nil {
 			return t.syntax(err)
 		}
-		if string(sum.add(r)) != string(b) {
-			return t.syntaxf("is not as an export writes it")
+		if err := t.written(b, sum.add(r)); err != nil {
+			return err
 		}
 		if t.records++; t.told != nil && t.records%progressEvery == 0 {
 			t.told(t.records)

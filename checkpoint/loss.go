@@ -16,10 +16,10 @@ const AttrLoss = "accepted_loss"
 
 // Loss is what a claim with ClaimOptions.AcceptLoss gave up.
 type Loss struct {
-	Store      string      `json:"store,omitempty"` // id of the store in which it was: elsewhere its places mean nothing
-	Places     []LostPlace `json:"places"`          // what could not be read, the first maxPlaces of it
-	More       int         `json:"more,omitempty"`  // how many places there are beyond
+	Places     []LostPlace `json:"places"`         // what could not be read, the first maxPlaces of it
+	More       int         `json:"more,omitempty"` // how many places there are beyond
 	Namespaces []LostSteps `json:"namespaces"`
+	Store      string      `json:"store,omitempty"` // id of the store in which it was: elsewhere its places mean nothing
 }
 
 // LostPlace is a damaged place of the store.

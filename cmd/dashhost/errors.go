@@ -98,6 +98,7 @@ func (a *app) explainOwn(f *fault, err error) bool {
 		out       *outputError
 		running   *stillRunningError
 		lost      *filesink.DamageError
+		stopped   *cutError
 	)
 	switch {
 	case errors.As(err, &usage):
@@ -107,6 +108,9 @@ func (a *app) explainOwn(f *fault, err error) bool {
 		if notYet.Instead != "" {
 			f.hint("%s", notYet.Instead)
 		}
+	case errors.As(err, &stopped):
+		f.Exit = exitStopped
+		f.hint("%s", stopped.Hint)
 	case errors.As(err, &file):
 		f.Exit = exitUsage
 		a.explainFile(f, file)
@@ -153,6 +157,8 @@ func (a *app) explainFile(f *fault, e *fileError) {
 		}
 	case errors.Is(e.Err, os.ErrNotExist) && e.What == "manifest":
 		f.hint("name a manifest: --manifest FILE")
+	case errors.Is(e.Err, os.ErrExist):
+		f.hint("name a file that is not there yet")
 	case errors.Is(e.Err, os.ErrNotExist):
 		f.hint("paths on the command line are relative to the working directory")
 	}
@@ -161,10 +167,13 @@ func (a *app) explainFile(f *fault, e *fileError) {
 // explainStored knows what a store may answer.
 func (a *app) explainStored(f *fault, err error) bool {
 	var (
-		busy   *checkpoint.BusyError
-		damage *checkpoint.DamageError
+		busy      *checkpoint.BusyError
+		damage    *checkpoint.DamageError
+		collision *checkpoint.CollisionError
 	)
 	switch {
+	case errors.As(err, &collision):
+		f.hint("take them into another store, or others only: --thread")
 	case errors.As(err, &damage):
 		f.Exit = exitDamaged
 		switch {
