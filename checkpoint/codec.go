@@ -173,7 +173,7 @@ func (s *Store) fromDriver(thread string, d *driver.Record) (*Record, error) {
 		err = parseBody(r, body)
 	}
 	if err != nil {
-		return nil, &DamageError{Thread: thread, Reason: fmt.Sprintf("record %d: %v", d.Seq, err), record: d.Seq}
+		return nil, &DamageError{Thread: thread, Reason: fmt.Sprintf("record %d: %v", d.Seq, err), Record: d.Seq}
 	}
 	return r, nil
 }

@@ -56,12 +56,12 @@ type DamageError struct {
 	Lost string
 	// Suspect is set when the damage may have hit any thread and this one has no record after it.
 	Suspect bool
+	Length  int64  // of the damaged bytes, 0 if it is not known
+	Record  uint64 // sequence number of what stood there, 0 if it is not known
+	// Accepted is set when it costs nothing any more: the thread has gone on without, or the place was repaired.
+	Accepted bool
 	// Gone is set when no complete step is left: no claim can go on from there, the thread can only be deleted.
 	Gone bool
-
-	length   int64  // of the damaged bytes, 0 if it is not known
-	record   uint64 // sequence number, 0 if it is not known
-	accepted bool   // the thread has gone on over records up to there
 }
 
 func (e *DamageError) Error() string {

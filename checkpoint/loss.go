@@ -121,8 +121,8 @@ func (g *givenUp) has(err error) bool {
 	if !errors.As(err, &d) {
 		return false
 	}
-	return g.more && d.accepted || slices.ContainsFunc(g.places, func(p LostPlace) bool {
-		return p.Record == d.record && d.record != 0 ||
+	return g.more && d.Accepted || slices.ContainsFunc(g.places, func(p LostPlace) bool {
+		return p.Record == d.Record && d.Record != 0 ||
 			p.File == d.File && p.File != "" && d.Offset >= p.Offset && d.Offset < p.Offset+max(p.Length, 1)
 	})
 }
@@ -136,7 +136,7 @@ func (s *Store) examine(ctx context.Context, t *driver.Thread) ([]*DamageError, 
 	var found []*DamageError
 	add := func(d *DamageError) {
 		if !given.has(d) && !slices.ContainsFunc(found, func(f *DamageError) bool {
-			return f.File == d.File && f.Offset == d.Offset && (d.File != "" || f.record == d.record)
+			return f.File == d.File && f.Offset == d.Offset && (d.File != "" || f.Record == d.Record)
 		}) {
 			found = append(found, d)
 		}
@@ -216,7 +216,7 @@ func (s *Store) acceptLoss(ctx context.Context, t *driver.Thread, claim *Record)
 	id, _ := s.ID()
 	what := Loss{Store: id, Places: []LostPlace{}, Namespaces: []LostSteps{}, More: max(len(found)-maxPlaces, 0)}
 	for _, d := range found[:min(len(found), maxPlaces)] {
-		what.Places = append(what.Places, LostPlace{File: d.File, Offset: d.Offset, Length: d.length, Record: d.record, Reason: d.Reason, Suspect: d.Suspect})
+		what.Places = append(what.Places, LostPlace{File: d.File, Offset: d.Offset, Length: d.Length, Record: d.Record, Reason: d.Reason, Suspect: d.Suspect})
 	}
 	for _, h := range t.Heads {
 		at, lost, err := s.newestComplete(ctx, t.Name, h.Namespace)

@@ -279,11 +279,27 @@ type position struct {
 	cost  deltas
 }
 
-// stateAt folds the chain that ends in step id. It walks from the newest record back: the chain ends at a
-// snapshot of a step that it needs, or at a step without a parent.
+// stateAt folds the chain that ends in step id. If records were dropped while it was read it is read again.
 func (s *Store) stateAt(ctx context.Context, thread, ns, id string) (*position, error) {
+	dropped := uint64(0)
+	for {
+		at, err := s.foldTo(ctx, thread, ns, id)
+		if err == nil || !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNotFound) {
+			return at, err
+		}
+		t, e := s.d.Thread(ctx, thread)
+		if e != nil || t.Dropped <= dropped {
+			return nil, err
+		}
+		dropped = t.Dropped
+	}
+}
+
+// foldTo walks from the newest record back: the chain ends at a snapshot of a step that it needs, or at a step without a parent.
+func (s *Store) foldTo(ctx context.Context, thread, ns, id string) (*position, error) {
 	var at position
-	var chain []*Record // newest first
+	passed := map[string]uint64{} // snapshots of steps that were not wanted yet: Prune writes some behind those that need them
+	var chain []*Record           // newest first
 	var bad error
 	want, whole := id, false
 	q := driver.Query{Namespace: ns, Kinds: driver.Kinds(KindStep, KindSnapshot), Reverse: true}
@@ -294,6 +310,9 @@ func (s *Store) stateAt(ctx context.Context, thread, ns, id string) (*position, 
 			}
 			bad = err
 			continue
+		}
+		if d.Kind == KindSnapshot && d.ID != want && !whole {
+			passed[d.ID] = max(passed[d.ID], d.Seq)
 		}
 		if d.ID != want || whole && d.Kind == KindSnapshot {
 			continue
@@ -322,6 +341,14 @@ func (s *Store) stateAt(ctx context.Context, thread, ns, id string) (*position, 
 		if whole = want == ""; whole {
 			break
 		}
+		if seq := passed[want]; seq > 0 {
+			if r, err = s.snapshotAt(ctx, thread, ns, seq); err == nil {
+				at.cost.snapshot, whole = bodySize(r), true
+				chain = append(chain, r)
+				break
+			}
+			bad = err
+		}
 	}
 	if at.step == nil && bad == nil {
 		return nil, fmt.Errorf("thread %q: namespace %q: step %q: %w", thread, ns, id, ErrNotFound)
@@ -336,6 +363,14 @@ func (s *Store) stateAt(ctx context.Context, thread, ns, id string) (*position, 
 		}
 	}
 	return &at, nil
+}
+
+// snapshotAt reads one record.
+func (s *Store) snapshotAt(ctx context.Context, thread, ns string, seq uint64) (*Record, error) {
+	for r, err := range s.read(ctx, thread, driver.Query{Namespace: ns, Kinds: driver.Kinds(KindSnapshot), From: seq, To: seq}) {
+		return r, err
+	}
+	return nil, ErrNotFound
 }
 
 // broken is the error for a chain whose step want cannot be read.

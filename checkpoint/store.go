@@ -328,7 +328,7 @@ func damage(thread string, d *driver.Damage, lost string) *DamageError {
 	}
 	return &DamageError{
 		Thread: thread, Blob: digest, File: d.File, Offset: d.Offset, Reason: d.Reason, Suspect: d.Suspect, Lost: lost,
-		length: d.Length, record: d.Seq, accepted: d.Accepted,
+		Length: d.Length, Record: d.Seq, Accepted: d.Accepted,
 	}
 }
 

@@ -34,6 +34,13 @@ type Driver interface {
 	Threads(ctx context.Context, f Filter) iter.Seq2[*Thread, error]
 	// Due returns at most limit threads with 0 < Due <= before, earliest first.
 	Due(ctx context.Context, before int64, limit int) ([]*Thread, error)
+	// Drop says that records of the thread's present generation whose Seq is less than below are not wanted any more. They cannot be
+	// read from then on; where they were kept is free for others at the next Prune. Kept all the same are, in each namespace, the
+	// head and everything after it, and claims, releases and cancels since the oldest head. Dropping again, or less than before, is
+	// success and changes nothing. It needs no claim. Errors are those of Append, and ErrNotFound.
+	//
+	// The caller has seen to it that what is kept can be read without what is dropped: a Snapshot stands at or above below.
+	Drop(ctx context.Context, thread string, below uint64) error
 	// Close makes everything appended durable and lets go of all resources. Further calls return ErrClosed.
 	Close() error
 }
@@ -44,14 +51,6 @@ type Owners interface {
 	Register(ctx context.Context, text string) (o Owner, release func() error, err error)
 	// Owner returns what is known of an owner and whether it is alive. An unknown id is not alive and not an error.
 	Owner(ctx context.Context, id string) (o Owner, alive bool, err error)
-}
-
-// Maintenance is implemented by a driver that keeps its own files.
-type Maintenance interface {
-	// Identity is the store's random id, made when the store was made, and its incarnation, raised by each restore.
-	Identity() (id [16]byte, incarnation uint64)
-	// Verify reads everything and reports each damaged place once. It changes nothing.
-	Verify(ctx context.Context, report func(*Damage)) error
 }
 
 // Importer is implemented by a driver that takes threads as they were in another store.
@@ -76,6 +75,8 @@ type Commit struct {
 	Wait func(ctx context.Context) error
 	// Cancel is the Seq of the newest Cancel record of the thread, 0 if there is none.
 	Cancel uint64
+	// Low is how many bytes are left where the store is kept, if that is little: a warning. 0 if it is not, or not known.
+	Low int64
 }
 
 // Expect is what a writer believes about a thread.
@@ -132,6 +133,7 @@ type Thread struct {
 	Cancel   uint64  // Seq of the newest Cancel record of this generation
 	Damage   *Damage // nil if sound, or if all of it was accepted
 	Accepted uint64  // Seq of the newest record with FlagAcceptLoss of this generation, 0 if there is none
+	Dropped  uint64  // records with a lower Seq were dropped, 0 none
 	Reserved bool    // not of a user: blobs, kv
 }
 
@@ -142,4 +144,6 @@ type Owner struct {
 	Host string
 	Boot string // boot id of the machine, "" if there is none
 	Text string // what the process says of itself
+	// Cursor is the Seq up to which it has passed on what it has to deliver: no later record is pruned. 0 delivers nothing.
+	Cursor uint64
 }

@@ -15,8 +15,14 @@ type request struct {
 	expect  driver.Expect
 	recs    []*driver.Record
 	header  frame.Header
-	imports *importing // nil for an Append
 	parts   [][]byte   // of the body; views of what the caller gave, until Append returns
+	floor   *floor     // of a Floor record
+	imports *importing // nil for an Append
+
+	// Called under the lock, if they are set.
+	needless func() bool  // whether there is nothing left to do
+	ready    func() error // completes the request
+	run      func() error // takes the place of writing
 
 	turn   chan bool // true: lead; false: done
 	err    error
@@ -57,31 +63,16 @@ func (r *request) encode() error {
 		length += int64(len(rec.Body))
 		events += int64(rec.Events)
 	}
-	cols := appendColumns(nil, r.thread, r.recs)
-	length += int64(len(cols))
 	if length > frame.MaxBody || events > 1<<32-1 || len(r.recs) > 1<<16-1 {
 		return &driver.TooLarge{What: "frame", Max: frame.MaxBody, Got: length}
 	}
-	r.parts = append(make([][]byte, 0, len(r.recs)+1), cols)
-	for _, rec := range r.recs {
-		r.parts = append(r.parts, rec.Body)
+	r.header.Events = uint32(events)
+	bodies := r.recs
+	cols := appendColumns(nil, r.thread, r.recs)
+	if r.floor != nil {
+		cols, bodies = appendFloor(cols, r.floor), r.floor.kept
 	}
-	h := &r.header
-	h.Kind, h.Count, h.Stream = uint8(r.recs[0].Kind), uint16(len(r.recs)), stream(r.thread)
-	h.Columns, h.Events = uint32(len(cols)), uint32(events)
-	if frame.NeedsStuffing(r.parts...) {
-		h.Flags |= frame.FlagStuffed
-		whole := slices.Concat(r.parts...)
-		r.parts = [][]byte{frame.Stuff(make([]byte, 0, frame.StuffedSize(len(whole))), whole)}
-		if length = int64(len(r.parts[0])); length > frame.MaxBody {
-			return &driver.TooLarge{What: "frame", Max: frame.MaxBody, Got: length}
-		}
-	}
-	for _, p := range r.parts {
-		h.BodySum = frame.Sum(h.BodySum, p)
-	}
-	h.Length = uint32(length)
-	return nil
+	return r.frame(cols, bodies)
 }
 
 // submit queues r and returns when it was dealt with. The first in the queue leads: it writes for all that are there.
@@ -104,6 +95,20 @@ func (s *store) submit(ctx context.Context, r *request) {
 	}
 	if lead {
 		s.lead(ctx, r)
+	}
+}
+
+// submitAll queues requests together and returns when all were dealt with.
+func (s *store) submitAll(ctx context.Context, rs []*request) {
+	s.qmu.Lock()
+	s.queue = append(s.queue, rs...)
+	lead := !s.leading
+	s.leading = true
+	s.qmu.Unlock()
+	for i, r := range rs {
+		if i == 0 && lead || <-r.turn {
+			s.lead(ctx, r)
+		}
 	}
 }
 
@@ -253,13 +258,14 @@ func (w *writer) add(r *request) error {
 	if w.err != nil {
 		return w.err
 	}
-	s.found(r.thread)
-	done, err := false, error(nil)
-	if r.imports != nil {
-		err = s.table.CheckImport(r.thread, r.imports.after)
-	} else {
-		done, err = s.table.Check(r.thread, r.expect, r.recs)
+	if r.run != nil {
+		if w.flush(); w.err != nil {
+			return w.err
+		}
+		return r.run()
 	}
+	s.found(r.thread)
+	done, err := s.check(r)
 	if err != nil {
 		return err
 	}
@@ -274,6 +280,30 @@ func (w *writer) add(r *request) error {
 		r.cancel = th.Cancel
 	}
 	return nil
+}
+
+// check says whether r may be written. done: there is nothing to write.
+func (s *store) check(r *request) (done bool, err error) {
+	if r.imports != nil {
+		err = s.table.CheckImport(r.thread, r.imports.after)
+	} else {
+		done, err = s.table.Check(r.thread, r.expect, r.recs)
+	}
+	if err != nil || done {
+		return done, err
+	}
+	if r.needless != nil && r.needless() {
+		return true, nil
+	}
+	if r.ready != nil {
+		if err := r.ready(); err != nil {
+			return false, err
+		}
+	}
+	if r.header.Version > s.version {
+		err = s.upgrade(r.header.Version)
+	}
+	return false, err
 }
 
 // room sees to it that a frame of size bytes fits at the cursor, and a mark behind it.
@@ -321,7 +351,7 @@ func (w *writer) put(r *request) {
 		w.buf = append(w.buf, p...)
 	}
 	w.buf = frame.AppendEnd(w.buf, h.Length)
-	s.apply(&columns{thread: r.thread, recs: r.recs, flags: h.Flags}, g.number, off)
+	s.apply(&columns{thread: r.thread, recs: r.recs, floor: r.floor, flags: h.Flags}, g.number, off)
 	s.cur.off += frame.Size(h.Length)
 	s.cur.seq, s.cur.before = h.Seq+uint64(h.Count), h.Neighbour()
 	s.indexed.grown += frame.Size(h.Length)
@@ -392,7 +422,7 @@ func (s *store) rotate() error {
 	if s.cur.seg != old { // the sync failed, and there is a new segment already
 		return nil
 	}
-	g, err := s.createSegment(head{number: old.number + 1, seq: s.cur.seq, before: s.cur.before}, nil)
+	g, err := s.createSegment(head{number: old.number + 1, seq: s.cur.seq, before: s.cur.before, floor: s.floor}, nil)
 	if err != nil {
 		return err
 	}

@@ -101,8 +101,17 @@ func appendInt(b []byte, field protowire.Number, v uint64) []byte {
 type columns struct {
 	thread  string
 	recs    []*driver.Record
+	floor   *floor // of a Floor record
 	lengths []int64
 	flags   uint16 // of the frame
+}
+
+// stored returns the records that stand in the frame.
+func (c *columns) stored() []*driver.Record {
+	if c.floor != nil {
+		return c.floor.kept
+	}
+	return c.recs
 }
 
 func parseColumns(b []byte) (*columns, error) {
@@ -116,27 +125,38 @@ func parseColumns(b []byte) (*columns, error) {
 		switch {
 		case f.num == fieldThread && c.thread == "" && len(c.recs) == 0:
 			c.thread = string(f.bytes)
-		case f.num == fieldRecord:
-			if err := c.record(f.bytes); err != nil {
+		case f.num == fieldRecord && c.floor == nil:
+			if err := c.record(f.bytes, fieldLength); err != nil {
+				return nil, err
+			}
+		case f.num == fieldFloor && c.floor == nil && len(c.recs) == 1 && c.recs[0].Kind == driver.KindFloor:
+			fl, err := parseFloor(f.bytes)
+			if err != nil || c.lengths[0] != 0 {
+				return nil, errColumns
+			}
+			c.floor, c.lengths = fl, nil
+		case f.num == fieldKept && c.floor != nil:
+			if err := c.record(f.bytes, fieldOrdinal); err != nil {
 				return nil, err
 			}
 		default:
 			return nil, errColumns
 		}
 	}
-	if c.thread == "" || len(c.recs) == 0 {
+	if c.thread == "" || len(c.recs) == 0 || (c.recs[0].Kind == driver.KindFloor) != (c.floor != nil) {
 		return nil, errColumns
 	}
 	return c, nil
 }
 
-func (c *columns) record(b []byte) error {
+// record reads a record whose fields go up to most.
+func (c *columns) record(b []byte, most protowire.Number) error {
 	r := &driver.Record{}
 	var length uint64
 	last := protowire.Number(0)
 	for len(b) > 0 {
 		f, n := consume(b)
-		if n < 0 || f.num < last || f.num == last && f.num != fieldAttr || (f.typ == protowire.BytesType) != (f.num >= fieldNamespace && f.num <= fieldAttr) {
+		if n < 0 || f.num > most || f.num < last || f.num == last && f.num != fieldAttr || (f.typ == protowire.BytesType) != (f.num >= fieldNamespace && f.num <= fieldAttr) {
 			return errColumns
 		}
 		b, last = b[n:], f.num
@@ -185,6 +205,17 @@ func (c *columns) record(b []byte) error {
 			r.Size = int64(f.int)
 		case fieldLength:
 			length = f.int
+		case fieldSeq:
+			r.Seq = f.int
+		case fieldEpoch:
+			r.Epoch = f.int
+		case fieldFirstEvent:
+			r.FirstEvent = f.int
+		case fieldOrdinal:
+			r.Ordinal = uint32(f.int)
+			if f.int > math.MaxUint32 {
+				return errColumns
+			}
 		default:
 			return errColumns
 		}
@@ -192,7 +223,11 @@ func (c *columns) record(b []byte) error {
 	if !r.Kind.Valid() || r.Time < 0 || r.Due < 0 || r.Size < 0 || length > math.MaxUint32 {
 		return errColumns
 	}
-	c.recs, c.lengths = append(c.recs, r), append(c.lengths, int64(length))
+	if c.lengths = append(c.lengths, int64(length)); c.floor != nil {
+		c.floor.kept = append(c.floor.kept, r)
+	} else {
+		c.recs = append(c.recs, r)
+	}
 	return nil
 }
 
@@ -249,7 +284,7 @@ func consume(b []byte) (f field, n int) {
 
 // bodies gives the records their parts of what follows the columns.
 func (c *columns) bodies(b []byte) error {
-	for i, r := range c.recs {
+	for i, r := range c.stored() {
 		n := c.lengths[i]
 		if n > int64(len(b)) {
 			return errColumns

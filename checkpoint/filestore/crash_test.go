@@ -143,7 +143,7 @@ func (j *journal) check(m *vfs.Mem, ops int) error {
 			}
 		}
 		var found error
-		if err := s.Verify(ctx, func(d *driver.Damage) { found = d }); err != nil || found != nil {
+		if err := s.Verify(ctx, func(d *driver.Damage) { found = d }, nil); err != nil || found != nil {
 			return fmt.Errorf("verify: %w", errors.Join(err, found))
 		}
 		if err := s.Close(); err != nil {

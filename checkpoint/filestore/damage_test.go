@@ -77,7 +77,7 @@ func look(t *testing.T, m *vfs.Mem, states map[string][]string) outcome {
 		return o
 	}
 	s := checkpoint.New(d, nil)
-	if err := d.Verify(ctx, func(d *driver.Damage) { o.reported = append(o.reported, d) }); err != nil {
+	if err := d.Verify(ctx, func(d *driver.Damage) { o.reported = append(o.reported, d) }, nil); err != nil {
 		t.Fatalf("verify: %v", err)
 	}
 	for name, want := range states {

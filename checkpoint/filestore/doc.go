@@ -11,7 +11,7 @@
 // A segment begins with its head, twice, so that one damaged sector does not cost the segment. Integers are little-endian.
 //
 //	 0  magic       8   "dashlog\n"
-//	 8  version     4   1
+//	 8  version     4   1, or 2 if there is a floor
 //	12  logs        4   1: how many logs the store has
 //	16  store id   16
 //	32  segment id 16   random
@@ -21,7 +21,8 @@
 //	84  zero        4
 //	88  replaces   16   segment number and offset: what follows that offset there is here instead; 0 nothing
 //	104 created     8   microseconds since 1970 UTC
-//	112 zero      396
+//	112 floor       8   number of the first segment that is kept; 0 all are
+//	120 zero      388
 //	508 sum         4   CRC32C of bytes 0-507
 //	512             the same again
 //	1024            frames (package frame)

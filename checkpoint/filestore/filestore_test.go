@@ -62,6 +62,6 @@ func Verified(dir string) error {
 		return err
 	}
 	var found error
-	err = d.(driver.Maintenance).Verify(context.Background(), func(d *driver.Damage) { found = d })
+	err = d.(driver.Maintenance).Verify(context.Background(), func(d *driver.Damage) { found = d }, nil)
 	return errors.Join(found, err, d.Close())
 }

@@ -33,15 +33,45 @@ func (s *store) readIdentity() error {
 	if len(b) < identitySize || string(b[:8]) != identityMagic || le.Uint32(b[identitySize-4:]) != frame.Sum(0, b[:identitySize-4]) {
 		return &driver.Damage{File: identityFile, Length: int64(len(b)), Reason: "does not match its checksum; move it away, and it is made again from what the log says"}
 	}
-	if v := le.Uint32(b[8:]); v != version {
+	v := le.Uint32(b[8:])
+	if v < minVersion || v > version {
 		return &driver.VersionError{File: identityFile, Got: v, Max: version}
 	}
 	if len(b) != identitySize {
 		return &driver.Damage{File: identityFile, Offset: identitySize, Length: int64(len(b)) - identitySize, Reason: "bytes after the end; move it away, and it is made again from what the log says"}
 	}
 	copy(s.id[:], b[16:])
-	s.incarnation = le.Uint64(b[32:])
+	s.incarnation, s.version = le.Uint64(b[32:]), uint8(v)
 	return nil
+}
+
+// writeIdentity writes who the store is, in one step.
+func (s *store) writeIdentity() error {
+	b := make([]byte, identitySize)
+	le := binary.LittleEndian
+	copy(b, identityMagic)
+	le.PutUint32(b[8:], uint32(s.version))
+	copy(b[16:], s.id[:])
+	le.PutUint64(b[32:], s.incarnation)
+	le.PutUint32(b[identitySize-4:], frame.Sum(0, b[:identitySize-4]))
+	return full(vfs.WriteFile(s.fs, s.dir, identityFile, s.temp(identityFile), b))
+}
+
+// upgrade says that the store holds, from now on, what older programs do not know. The lock is held.
+func (s *store) upgrade(to uint8) error {
+	before := s.version
+	if err := s.readIdentity(); err != nil { // another process may have
+		return err
+	}
+	if s.version >= to {
+		return nil
+	}
+	s.version = to
+	err := s.writeIdentity()
+	if err != nil {
+		s.version = before
+	}
+	return err
 }
 
 // identify reads who the store is. A folder without an identity is made a store, or, if the heads of its segments tell who it
@@ -96,22 +126,15 @@ func (s *store) createLocked() error {
 		return err
 	}
 	if !found {
-		if err := s.begin(); err != nil {
+		if err := s.beginLog(); err != nil {
 			return err
 		}
 	}
-	b := make([]byte, identitySize)
-	le := binary.LittleEndian
-	copy(b, identityMagic)
-	le.PutUint32(b[8:], version)
-	copy(b[16:], s.id[:])
-	le.PutUint64(b[32:], s.incarnation)
-	le.PutUint32(b[identitySize-4:], frame.Sum(0, b[:identitySize-4]))
-	return full(vfs.WriteFile(s.fs, s.dir, identityFile, s.temp(identityFile), b))
+	return s.writeIdentity()
 }
 
-// begin makes the first segment. What survey let pass in the folder of segments was never used.
-func (s *store) begin() error {
+// beginLog makes the first segment. What survey let pass in the folder of segments was never used.
+func (s *store) beginLog() error {
 	names, err := s.fs.ReadDir(s.path("log"))
 	if err != nil {
 		return err
@@ -122,7 +145,7 @@ func (s *store) begin() error {
 		}
 	}
 	rand.Read(s.id[:])
-	s.incarnation = 1
+	s.incarnation, s.version = 1, minVersion
 	g, err := s.createSegment(head{number: 1, seq: 1}, nil)
 	if err != nil {
 		return err
@@ -153,6 +176,7 @@ type surveyor struct {
 	foreign []string
 	remains []string            // of a store that lost its identity
 	ids     map[[16]byte]string // who segments with frames say that they belong to
+	version uint8               // greatest that a segment needs
 }
 
 // survey looks at a folder without an identity and changes nothing. found: segments with records tell who the store is, and that
@@ -181,7 +205,7 @@ func (s *store) survey() (found bool, err error) {
 		return false, lost
 	case len(v.ids) == 1:
 		for id, name := range v.ids {
-			s.id, s.incarnation = id, 1
+			s.id, s.incarnation, s.version = id, 1, v.version
 			lost.Reason = "was missing; " + name + " tells who the store is"
 		}
 		s.fault(lost)
@@ -276,6 +300,7 @@ func (v *surveyor) segment(path string) (bool, error) {
 	}
 	if err == nil && len(b) > firstFrame && !frame.IsZero(b[firstFrame:]) && !strings.HasSuffix(path, ".new") {
 		v.ids[h.store] = path
+		v.version = max(v.version, h.version(), minVersion)
 	}
 	return err == nil, err
 }

@@ -22,7 +22,7 @@ import (
 // differences from the one before.
 const (
 	indexMagic   = "dashidx\n"
-	indexVersion = 2
+	indexVersion = 3
 )
 
 var errIndex = errors.New("index does not fit")
@@ -63,6 +63,8 @@ type encoder struct{ b []byte }
 
 func (e *encoder) int(v uint64) { e.b = binary.AppendUvarint(e.b, v) }
 
+func (e *encoder) signed(v int64) { e.b = binary.AppendVarint(e.b, v) }
+
 func (e *encoder) string(s string) {
 	e.int(uint64(len(s)))
 	e.b = append(e.b, s...)
@@ -70,7 +72,19 @@ func (e *encoder) string(s string) {
 
 func (e *encoder) thread(t *table.Thread) {
 	e.string(t.Name)
-	e.int(t.Epoch)
+	for _, v := range []uint64{t.Epoch, uint64(t.Count), uint64(t.Base), uint64(t.Moved)} {
+		e.int(v)
+	}
+	e.state(t)
+	e.int(uint64(len(t.Namespaces)))
+	for _, ns := range t.Namespaces {
+		e.string(ns)
+	}
+	e.refs(t)
+}
+
+// state writes what is known of a thread beside its numbers and records. It is part of the log's format too, see floor.
+func (e *encoder) state(t *table.Thread) {
 	flags := uint64(0)
 	if t.Claimed {
 		flags |= 1
@@ -84,7 +98,7 @@ func (e *encoder) thread(t *table.Thread) {
 	e.int(flags)
 	e.string(t.Owner)
 	e.string(t.MinID)
-	for _, v := range []uint64{uint64(t.Due), uint64(t.Created), uint64(t.Updated), t.Events, t.LastSeq, t.Cancel, uint64(t.Count), t.Accepted} {
+	for _, v := range []uint64{uint64(t.Due), uint64(t.Created), uint64(t.Updated), t.Events, t.LastSeq, t.Cancel, t.Accepted, t.Dropped} {
 		e.int(v)
 	}
 	e.int(uint64(len(t.Heads)))
@@ -96,24 +110,23 @@ func (e *encoder) thread(t *table.Thread) {
 		e.int(h.FirstEvent)
 		e.int(h.Epoch)
 	}
-	e.int(uint64(len(t.Namespaces)))
-	for _, ns := range t.Namespaces {
-		e.string(ns)
-	}
 	e.int(uint64(len(t.Attrs)))
 	for _, n := range slices.Sorted(maps.Keys(t.Attrs)) {
 		e.string(n)
 		e.string(t.Attrs[n])
 	}
+}
+
+func (e *encoder) refs(t *table.Thread) {
 	e.int(uint64(len(t.Refs)))
 	var last table.Ref
-	for _, r := range t.Refs {
+	for _, r := range t.Refs { // records that were moved stand behind later ones: differences may be negative
 		e.int(r.Seq - last.Seq)
-		e.int(uint64(r.Segment - last.Segment))
+		e.signed(int64(r.Segment) - int64(last.Segment))
 		if r.Segment != last.Segment {
 			last.Offset = 0
 		}
-		e.int(uint64(r.Offset - last.Offset))
+		e.signed(int64(r.Offset) - int64(last.Offset))
 		e.int(uint64(r.Index))
 		e.int(uint64(r.NS)<<5 | uint64(r.Kind))
 		last = r
@@ -184,6 +197,17 @@ func (d *decoder) uint32() uint32 {
 	return uint32(v)
 }
 
+// moved reads a signed difference to v.
+func (d *decoder) moved(v uint32) uint32 {
+	diff, n := binary.Varint(d.b)
+	if to := int64(v) + diff; n > 0 && diff >= -1<<32 && diff <= 1<<32 && to >= 0 && to <= 1<<32-1 {
+		d.b = d.b[n:]
+		return uint32(to)
+	}
+	d.bad, d.b = true, nil
+	return 0
+}
+
 func (d *decoder) bytes(n uint64) []byte {
 	if n > uint64(len(d.b)) {
 		d.bad, d.b = true, nil
@@ -207,21 +231,27 @@ func (d *decoder) count(size int) int {
 }
 
 func (d *decoder) thread() *table.Thread {
-	t := &table.Thread{Name: d.string(), Epoch: d.int()}
+	t := &table.Thread{Name: d.string(), Epoch: d.int(), Count: d.uint32(), Base: d.uint32(), Moved: d.uint32()}
+	d.state(t)
+	for n := d.count(1); n > 0; n-- {
+		t.Namespaces = append(t.Namespaces, d.string())
+	}
+	d.refs(t)
+	return t
+}
+
+func (d *decoder) state(t *table.Thread) {
 	flags := d.int()
 	t.Claimed, t.Deleted, t.Importing = flags&1 != 0, flags&2 != 0, flags&4 != 0
 	t.Owner, t.MinID = d.string(), d.string()
 	t.Due, t.Created, t.Updated = int64(d.int()), int64(d.int()), int64(d.int())
-	t.Events, t.LastSeq, t.Cancel, t.Count, t.Accepted = d.int(), d.int(), d.int(), d.uint32(), d.int()
+	t.Events, t.LastSeq, t.Cancel, t.Accepted, t.Dropped = d.int(), d.int(), d.int(), d.int(), d.int()
 	if n := d.count(5); n > 0 {
 		t.Heads = make(map[string]table.Head, n)
 		for ; n > 0; n-- {
 			ns := d.string()
 			t.Heads[ns] = table.Head{ID: d.string(), Seq: d.int(), FirstEvent: d.int(), Epoch: d.int()}
 		}
-	}
-	for n := d.count(1); n > 0; n-- {
-		t.Namespaces = append(t.Namespaces, d.string())
 	}
 	if n := d.count(2); n > 0 {
 		t.Attrs = make(map[string]string, n)
@@ -230,8 +260,6 @@ func (d *decoder) thread() *table.Thread {
 			t.Attrs[name] = d.string()
 		}
 	}
-	d.refs(t)
-	return t
 }
 
 func (d *decoder) refs(t *table.Thread) {
@@ -239,11 +267,11 @@ func (d *decoder) refs(t *table.Thread) {
 	t.Refs = make([]table.Ref, 0, n)
 	var last table.Ref
 	for ; n > 0 && !d.bad; n-- {
-		r := table.Ref{Seq: last.Seq + d.int(), Segment: last.Segment + d.uint32()}
+		r := table.Ref{Seq: last.Seq + d.int(), Segment: d.moved(last.Segment)}
 		if r.Segment != last.Segment {
 			last.Offset = 0
 		}
-		r.Offset = last.Offset + d.uint32()
+		r.Offset = d.moved(last.Offset)
 		index, kind := d.int(), d.int()
 		r.Index, r.Kind, r.NS = uint16(index), driver.Kind(kind&31), uint32(kind>>5)
 		if index > 1<<16-1 || kind>>5 >= uint64(len(t.Namespaces)) || !r.Kind.Valid() || r.Seq <= last.Seq {

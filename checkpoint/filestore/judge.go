@@ -62,6 +62,9 @@ func (s *store) judge(h *frame.Header, cause error, locked bool) (done bool, err
 		s.cur.off, s.cur.seq, s.cur.before = next.off, next.h.Seq, next.h.Before
 		return false, nil
 	case follower != nil:
+		if d.Length, err = tailLength(g, off); err != nil {
+			return true, err
+		}
 		if err := s.gapAt(d, follower.before, follower.seq); err != nil {
 			return true, err
 		}
@@ -69,6 +72,9 @@ func (s *store) judge(h *frame.Header, cause error, locked bool) (done bool, err
 		return false, nil
 	}
 	// A damaged end. Its frames are not known, so numbers go on far behind them, in a new segment.
+	if d.Length, err = tailLength(g, off); err != nil {
+		return true, err
+	}
 	if err := s.suspectAll(d); err != nil {
 		return true, err
 	}
@@ -164,6 +170,12 @@ func lastByte(g *segment, off int64) (int64, error) {
 			return end, nil
 		}
 	}
+}
+
+// tailLength is how many bytes from off on are not zero.
+func tailLength(g *segment, off int64) (int64, error) {
+	end, err := lastByte(g, off)
+	return end - off, err
 }
 
 // torn says whether the bad frame at off looks like one that was being written when the power went.

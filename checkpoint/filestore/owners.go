@@ -24,6 +24,7 @@ type ownerFile struct {
 	Host    string `json:"host"`
 	Boot    string `json:"boot,omitempty"`
 	Text    string `json:"text,omitempty"`
+	Cursor  uint64 `json:"cursor,omitempty"`
 }
 
 const maxOwnerFile = 64 << 10
@@ -49,7 +50,11 @@ func (s *store) Register(ctx context.Context, text string) (driver.Owner, func()
 		host = "?"
 	}
 	o := driver.Owner{ID: id.String(), PID: os.Getpid(), Host: host, Boot: bootID(), Text: text}
-	release, err := s.hold(o)
+	var release func() error
+	err = s.exclusive(ctx, func() (err error) { // nobody takes the file for one of a dead process before it is locked
+		release, err = s.hold(o)
+		return err
+	})
 	if err != nil {
 		return driver.Owner{}, nil, fmt.Errorf("owner %s: %w", o.ID, full(err))
 	}
@@ -59,7 +64,7 @@ func (s *store) Register(ctx context.Context, text string) (driver.Owner, func()
 func ownerPath(id string) string { return "owners/" + id }
 
 func (s *store) hold(o driver.Owner) (func() error, error) {
-	b, err := json.Marshal(ownerFile{1, o.PID, o.Host, o.Boot, o.Text})
+	b, err := json.Marshal(ownerFile{Version: 1, PID: o.PID, Host: o.Host, Boot: o.Boot, Text: o.Text, Cursor: o.Cursor})
 	if err != nil {
 		return nil, err
 	}
@@ -102,12 +107,47 @@ func (s *store) Owner(ctx context.Context, id string) (driver.Owner, bool, error
 	if err != nil {
 		return o, false, fmt.Errorf("owner %s: %w", id, err)
 	}
-	b, err := vfs.ReadFile(s.fs, path, 1, maxOwnerFile)
-	var in ownerFile
-	if err == nil && json.Unmarshal(b, &in) == nil { // what it says is for people: the lock decides
-		o.PID, o.Host, o.Boot, o.Text = in.PID, in.Host, in.Boot, in.Text
+	if in, err := s.readOwner(path); err == nil { // what it says is for people: the lock decides
+		o.PID, o.Host, o.Boot, o.Text, o.Cursor = in.PID, in.Host, in.Boot, in.Text, in.Cursor
 	}
 	return o, alive, nil
+}
+
+func (s *store) readOwner(path string) (ownerFile, error) {
+	var in ownerFile
+	b, err := vfs.ReadFile(s.fs, path, 1, maxOwnerFile)
+	if err == nil {
+		err = json.Unmarshal(b, &in)
+	}
+	return in, err
+}
+
+// owners returns the ids of all owners that have a file, alive or not.
+func (s *store) owners() ([]string, error) {
+	names, err := s.fs.ReadDir(s.path("owners"))
+	if notExist(err) {
+		return nil, nil
+	}
+	return slices.DeleteFunc(names, func(n string) bool {
+		_, err := ulid.ParseStrict(n)
+		return err != nil
+	}), err
+}
+
+// lowestCursor is the Seq up to which everybody has delivered, 0 if nobody has anything to deliver. Who died has not.
+func (s *store) lowestCursor() (uint64, error) {
+	ids, err := s.owners()
+	if err != nil {
+		return 0, err
+	}
+	var lowest uint64
+	for _, id := range ids {
+		in, err := s.readOwner(s.path(ownerPath(id)))
+		if err == nil && in.Cursor > 0 && (lowest == 0 || in.Cursor < lowest) {
+			lowest = in.Cursor
+		}
+	}
+	return lowest, nil
 }
 
 // bootID tells one start of the machine from another, "" where the system has no such thing.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 
 	"github.com/dashhost/dashhost/checkpoint/driver"
@@ -22,6 +23,9 @@ func (s *store) Read(ctx context.Context, thread string, q driver.Query) iter.Se
 		var last loaded
 		for _, ref := range refs {
 			r, err := s.readRecord(ctx, thread, ref, &last)
+			if errors.Is(err, errGone) {
+				continue
+			}
 			if !yield(r, err) || err != nil && !errors.Is(err, driver.ErrDamaged) {
 				return
 			}
@@ -56,13 +60,39 @@ type loaded struct {
 func (s *store) readRecord(ctx context.Context, thread string, ref table.Ref, last *loaded) (*driver.Record, error) {
 	if last.cols == nil || last.segment != ref.Segment || last.offset != ref.Offset {
 		cols, err := s.readColumns(ctx, thread, ref)
+		for errors.Is(err, errVanished) {
+			if ref, err = s.moved(thread, ref.Seq); err == nil {
+				cols, err = s.readColumns(ctx, thread, ref)
+			}
+		}
 		if err != nil {
 			return nil, err
 		}
 		*last = loaded{ref.Segment, ref.Offset, cols}
 	}
-	r := *last.cols.recs[ref.Index]
+	r := *last.cols.stored()[ref.Index]
 	return &r, nil
+}
+
+// errVanished: a process has pruned the log, and the segment is gone.
+var errVanished = errors.New("segment is not kept any more")
+
+// errGone: the record was dropped, and pruned, after the caller had begun to read.
+var errGone = errors.New("record is not kept any more")
+
+// moved returns where a record is now that was moved, or errGone.
+func (s *store) moved(thread string, seq uint64) (table.Ref, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.refresh(); err != nil {
+		return table.Ref{}, err
+	}
+	if th := s.table.Get(thread); th != nil {
+		if i, ok := th.Find(seq); ok {
+			return th.Refs[i], nil
+		}
+	}
+	return table.Ref{}, errGone
 }
 
 // readColumns reads the frame that ref is in, with its bodies, and checks it as a whole.
@@ -73,7 +103,16 @@ func (s *store) readColumns(ctx context.Context, thread string, ref table.Ref) (
 	defer s.life.RUnlock()
 	s.mu.Lock()
 	g, err := s.segment(ref.Segment)
+	if notExist(err) {
+		if err = s.listSegments(); err == nil {
+			err = fs.ErrNotExist
+		}
+	}
+	pruned := ref.Segment < s.floor
 	s.mu.Unlock()
+	if notExist(err) && pruned {
+		return nil, errVanished
+	}
 	if notExist(err) {
 		err = &driver.Damage{File: segmentName(ref.Segment), Reason: "the segment is missing"}
 	}
@@ -81,7 +120,7 @@ func (s *store) readColumns(ctx context.Context, thread string, ref table.Ref) (
 	if err == nil {
 		cols, err = g.read(int64(ref.Offset))
 	}
-	if err == nil && (cols.thread != thread || int(ref.Index) >= len(cols.recs) || cols.recs[ref.Index].Seq != ref.Seq || cols.recs[ref.Index].Kind != ref.Kind) {
+	if err == nil && (cols.thread != thread || !cols.has(ref)) {
 		err = fmt.Errorf("%w: not the record that was written here", errBad)
 	}
 	if err == nil {
@@ -103,6 +142,12 @@ func (s *store) readColumns(ctx context.Context, thread string, ref table.Ref) (
 	}
 	s.mu.Unlock()
 	return nil, &own
+}
+
+// has says whether the record that ref means stands in the frame.
+func (c *columns) has(ref table.Ref) bool {
+	recs := c.stored()
+	return int(ref.Index) < len(recs) && recs[ref.Index].Seq == ref.Seq && recs[ref.Index].Kind == ref.Kind
 }
 
 // firstRead is how much is read before the length of a frame is known.

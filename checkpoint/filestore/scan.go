@@ -181,6 +181,11 @@ func (c *columns) number(h *frame.Header) error {
 	if len(c.recs) != int(h.Count) || stream(c.thread) != h.Stream || uint8(c.recs[0].Kind) != h.Kind || h.Event == 0 {
 		return errBad
 	}
+	if c.floor != nil {
+		if err := c.floor.check(); err != nil {
+			return err
+		}
+	}
 	event := h.Event
 	for i, r := range c.recs {
 		r.Seq, r.Epoch, r.FirstEvent, r.Ordinal = h.Seq+uint64(i), h.Epoch, event, h.Ordinal+uint32(i)
@@ -217,6 +222,7 @@ func (s *store) apply(c *columns, number uint32, off int64) {
 	if _, ok := s.names[id]; !ok {
 		s.names[id] = c.thread
 	}
+	s.begin(c, number)
 	s.found(c.thread)
 	for i, r := range c.recs {
 		at := table.Ref{Segment: number, Offset: uint32(off), Index: uint16(i)}
@@ -225,6 +231,9 @@ func (s *store) apply(c *columns, number uint32, off int64) {
 		} else {
 			s.table.Apply(c.thread, r, at)
 		}
+	}
+	if c.floor != nil {
+		s.applyFloor(c, number, off)
 	}
 	if d := s.table.Entry(c.thread).Damage; d != nil && d.File == "" { // no other sign of it than that records are missing
 		d.File, d.Offset = segmentName(number), off
@@ -249,13 +258,22 @@ func (s *store) found(thread string) {
 
 // follow goes on in the next segment, if there is one.
 func (s *store) follow() (bool, error) {
-	number := uint32(1)
+	number := max(s.floor, 1)
 	if s.cur.seg != nil {
 		number = s.cur.seg.number + 1
 	}
 	g, err := s.segment(number)
 	if notExist(err) && number > s.newest {
 		return false, nil
+	}
+	if notExist(err) { // a process may have pruned the log since we looked
+		before := s.floor
+		if err := s.listSegments(); err != nil {
+			return false, err
+		}
+		if s.floor > max(before, number) {
+			return false, errReload
+		}
 	}
 	var d *driver.Damage
 	if notExist(err) {
@@ -272,9 +290,14 @@ func (s *store) follow() (bool, error) {
 			return false, errReload
 		}
 	}
-	if number == 1 {
+	switch {
+	case number == 1:
 		s.cur.seq = 1
+	case s.cur.seg == nil: // what came before is not kept
+		s.cur.seq, s.cur.before = g.seq, g.before
 	}
+	s.reachFloor(g)
+	s.raiseFloor(g.floor)
 	if g.seq != s.cur.seq || g.before != s.cur.before {
 		if err := s.gap(g, 0, g.before, g.seq, fmt.Sprintf("the segment begins with frame %d, expected %d", g.seq, s.cur.seq)); err != nil {
 			return false, err

@@ -16,7 +16,8 @@ import (
 
 // Parts of the format.
 const (
-	version      = 1
+	version      = 2 // greatest that can be read
+	minVersion   = 1 // what is written as long as nothing needs more
 	segmentMagic = "dashlog\n"
 	segmentHead  = 512
 	firstFrame   = 2 * segmentHead
@@ -31,6 +32,15 @@ type head struct {
 	before   frame.Neighbour
 	replaces place
 	created  int64
+	floor    uint32 // segments before it are not kept; 0 or 1: all are
+}
+
+// version is the least that tells all of h.
+func (h *head) version() uint8 {
+	if h.floor > 1 {
+		return version
+	}
+	return minVersion
 }
 
 // place is a position in the log; the zero place is before everything.
@@ -46,7 +56,7 @@ func (h *head) encode() []byte {
 	b := make([]byte, firstFrame)
 	le := binary.LittleEndian
 	copy(b, segmentMagic)
-	le.PutUint32(b[8:], version)
+	le.PutUint32(b[8:], uint32(h.version()))
 	le.PutUint32(b[12:], 1)
 	copy(b[16:], h.store[:])
 	copy(b[32:], h.id[:])
@@ -58,6 +68,9 @@ func (h *head) encode() []byte {
 	le.PutUint64(b[88:], uint64(h.replaces.segment))
 	le.PutUint64(b[96:], uint64(h.replaces.offset))
 	le.PutUint64(b[104:], uint64(h.created))
+	if h.floor > 1 {
+		le.PutUint64(b[112:], uint64(h.floor))
+	}
 	le.PutUint32(b[segmentHead-4:], frame.Sum(0, b[:segmentHead-4]))
 	copy(b[segmentHead:], b[:segmentHead])
 	return b
@@ -71,14 +84,14 @@ func parseHead(b []byte, file string) (*head, error) {
 	if len(b) < segmentHead || string(b[:8]) != segmentMagic || le.Uint32(b[segmentHead-4:]) != frame.Sum(0, b[:segmentHead-4]) {
 		return nil, errHead
 	}
-	if v := le.Uint32(b[8:]); v != version {
+	if v := le.Uint32(b[8:]); v < minVersion || v > version {
 		return nil, &driver.VersionError{File: file, Got: v, Max: version}
 	}
 	h := &head{
 		number: uint32(le.Uint64(b[48:])), seq: le.Uint64(b[56:]),
 		before:   frame.Neighbour{Stream: le.Uint64(b[64:]), Seq: le.Uint64(b[72:]), Length: le.Uint32(b[80:])},
 		replaces: place{uint32(le.Uint64(b[88:])), int64(le.Uint64(b[96:]))},
-		created:  int64(le.Uint64(b[104:])),
+		created:  int64(le.Uint64(b[104:])), floor: uint32(le.Uint64(b[112:])),
 	}
 	copy(h.store[:], b[16:])
 	copy(h.id[:], b[32:])

@@ -39,6 +39,7 @@ type store struct {
 
 	id          [16]byte
 	incarnation uint64
+	version     uint8 // of the identity; raised under the lock
 
 	life   sync.RWMutex
 	closed bool // guarded by life
@@ -56,7 +57,9 @@ type store struct {
 	lost     map[uint64]*nameless // streams whose thread no sound frame has named yet
 	faults   []*driver.Damage     // everything found, in order
 	segments map[uint32]*segment
-	newest   uint32 // greatest number seen in the folder
+	newest   uint32            // greatest number seen in the folder
+	floor    uint32            // number of the first segment that is kept
+	partial  map[string]uint32 // ordinal of the first record seen of threads that a Floor record still has to tell of; nil behind it
 	cur      cursor
 	sized    place // end of the log when we last gave the lock back: while it is there, nobody else changed the file's size
 	checked  bool  // the space after the end was looked at, since the cursor came into this segment
@@ -150,7 +153,7 @@ func (s *store) temp(name string) string {
 // load reads index and log from the start. s.mu is held.
 func (s *store) load() error {
 	s.table, s.names, s.lost = table.New(), map[uint64]string{}, map[uint64]*nameless{}
-	s.cur, s.checked, s.clean, s.ahead = cursor{}, false, false, nil
+	s.cur, s.checked, s.clean, s.ahead, s.partial = cursor{}, false, false, nil, nil
 	if s.segments == nil {
 		s.segments = map[uint32]*segment{}
 	}
@@ -160,6 +163,9 @@ func (s *store) load() error {
 	if err := s.loadIndex(); err != nil {
 		return err
 	}
+	if s.cur.seg == nil && s.floor > 1 {
+		s.partial = map[string]uint32{}
+	}
 	if err := s.scan(false); err != nil {
 		return err
 	}
@@ -167,7 +173,7 @@ func (s *store) load() error {
 	return nil
 }
 
-// listSegments finds the greatest segment number.
+// listSegments finds the greatest segment number, and the floor: the newest head that can be read tells it.
 func (s *store) listSegments() error {
 	names, err := s.fs.ReadDir(s.path("log"))
 	if notExist(err) {
@@ -188,7 +194,25 @@ func (s *store) listSegments() error {
 	if s.newest == 0 {
 		return &driver.Damage{File: segmentName(1), Reason: "the log has no segment"}
 	}
+	for n := s.newest; n > s.floor; n-- {
+		g, err := s.segment(n)
+		if err == nil {
+			s.raiseFloor(g.floor)
+			return nil
+		}
+		if !notExist(err) && !errors.Is(err, driver.ErrDamaged) {
+			return err
+		}
+	}
 	return nil
+}
+
+// raiseFloor takes in that segments before number are not kept, and lets go of them.
+func (s *store) raiseFloor(number uint32) {
+	if number > s.floor {
+		s.floor = number
+		s.table.Forget(number)
+	}
 }
 
 // enter begins a call that Close waits for.

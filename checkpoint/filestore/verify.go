@@ -9,7 +9,7 @@ import (
 
 // Verify implements driver.Maintenance: it reads the whole log, not the index. Unless the store is read-only it looks at the end
 // under the lock, so that a damaged end can be told from one that is being written.
-func (s *store) Verify(ctx context.Context, report func(*driver.Damage)) error {
+func (s *store) Verify(ctx context.Context, report func(*driver.Damage), p driver.Progress) error {
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
@@ -30,6 +30,7 @@ func (s *store) Verify(ctx context.Context, report func(*driver.Damage)) error {
 		v.fault(d)
 		err = nil
 	}
+	v.markAccepted()
 	for _, d := range v.faults {
 		report(d)
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // writeHistory fills a store with one of everything that the format has: threads, forks, namespaces, a snapshot, a blob, stuffed and
-// compressed bodies, a deleted thread, two segments, an index.
+// compressed bodies, a deleted thread, dropped checkpoints, moved records, an index.
 func writeHistory(dir string) error {
 	ctx := context.Background()
 	d, err := Open(dir, &Options{SegmentSize: 64 << 10})
@@ -66,7 +66,11 @@ func writeHistory(dir string) error {
 		return err
 	}
 	_, e = s.Cancel(ctx, "b", []byte("please"))
-	return errors.Join(e, s.Delete(ctx, "gone", true), a.Release(ctx, nil), s.Close())
+	if err := errors.Join(e, s.Delete(ctx, "gone", true), a.Release(ctx, nil)); err != nil {
+		return err
+	}
+	_, e = s.Prune(ctx, &checkpoint.PruneOptions{KeepLast: 3, Now: true}) // what version 2 has beyond version 1
+	return errors.Join(e, s.Close())
 }
 
 // dump is everything that a store says of its threads.

@@ -26,7 +26,7 @@ type Memory struct {
 
 	mu      sync.Mutex
 	table   *table.Table
-	records []*driver.Record // by Seq-1
+	records []*driver.Record // by Seq-1, nil when it was dropped
 	owners  map[string]driver.Owner
 }
 
@@ -70,6 +70,9 @@ func (s *store) Append(ctx context.Context, thread string, e driver.Expect, recs
 		return nil, err
 	}
 	if !done && len(recs) > 0 {
+		if th := t.Get(thread); th != nil && recs[0].Kind == driver.KindTombstone {
+			s.free(th.Refs)
+		}
 		t.Number(thread, recs, uint64(len(s.m.records))+1)
 		for _, r := range recs {
 			kept := *r
@@ -97,15 +100,19 @@ func (s *store) Read(ctx context.Context, thread string, q driver.Query) iter.Se
 			yield(nil, driver.ErrNotFound)
 			return
 		}
-		refs, records := th.Select(q), s.m.records
+		refs := th.Select(q)
+		found := make([]*driver.Record, len(refs))
+		for i, ref := range refs {
+			found[i] = s.m.records[ref.Seq-1]
+		}
 		s.m.mu.Unlock()
-		for _, ref := range refs {
+		for _, r := range found {
 			if err := ctx.Err(); err != nil {
 				yield(nil, err)
 				return
 			}
-			r := *records[ref.Seq-1]
-			if !yield(&r, nil) {
+			own := *r
+			if !yield(&own, nil) {
 				return
 			}
 		}
@@ -146,6 +153,26 @@ func (s *store) Due(ctx context.Context, before int64, limit int) ([]*driver.Thr
 	}
 	defer s.m.mu.Unlock()
 	return s.m.table.Due(before, limit), nil
+}
+
+func (s *store) Drop(ctx context.Context, thread string, below uint64) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.m.mu.Unlock()
+	th := s.m.table.Get(thread)
+	if th == nil {
+		return driver.ErrNotFound
+	}
+	s.free(th.Drop(below))
+	return nil
+}
+
+// free lets go of records. s.m.mu is held.
+func (s *store) free(refs []table.Ref) {
+	for _, r := range refs {
+		s.m.records[r.Seq-1] = nil
+	}
 }
 
 func (s *store) Close() error {
@@ -222,5 +249,37 @@ func (s *store) Import(ctx context.Context, thread string, recs iter.Seq2[*drive
 // Identity implements driver.Maintenance.
 func (s *store) Identity() ([16]byte, uint64) { return s.m.id, 1 }
 
+// Stats implements driver.Maintenance.
+func (s *store) Stats(ctx context.Context) (*driver.Stats, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.m.mu.Unlock()
+	st := s.m.table.Stats()
+	for _, r := range s.m.records {
+		if r != nil {
+			st.Bytes += int64(len(r.Body))
+		}
+	}
+	st.Owners, st.Free = len(s.m.owners), -1
+	return st, nil
+}
+
 // Verify implements driver.Maintenance. There is nothing that could be damaged.
-func (s *store) Verify(ctx context.Context, _ func(*driver.Damage)) error { return ctx.Err() }
+func (s *store) Verify(ctx context.Context, _ func(*driver.Damage), _ driver.Progress) error {
+	return ctx.Err()
+}
+
+// Repair implements driver.Maintenance. There is nothing that could be damaged.
+func (s *store) Repair(ctx context.Context, _ func(*driver.Damage), _ driver.Progress) error {
+	return ctx.Err()
+}
+
+// Prune implements driver.Maintenance. Memory is given back when a record is dropped, or its thread deleted: nothing is left to do.
+func (s *store) Prune(ctx context.Context, _ *driver.PruneOptions) (*driver.PruneReport, error) {
+	st, err := s.Stats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &driver.PruneReport{Before: st.Bytes, After: st.Bytes}, nil
+}

@@ -4,7 +4,7 @@
 // A frame begins at a multiple of 8 in its file. All integers are little-endian.
 //
 //	 0  magic      4   d5 'd' 'h' 'f'
-//	 4  version    1   1
+//	 4  version    1   1, or 2 if the body has what no reader of version 1 knows
 //	 5  kind       1   of the first record in it; the log's own frames have their kinds too
 //	 6  flags      2   1 stuffed, 2 last of its segment, 4 part of an import, 8 its last part
 //	 8  sequence   8   of the first record in it
@@ -51,7 +51,7 @@ const (
 	Align      = 8
 	Sector     = 512
 	MaxBody    = 1<<30 + 1<<24 // bytes of a body, as stored
-	Version    = 1
+	Version    = 2             // greatest that can be read
 
 	FlagStuffed = 1 << 0
 	FlagLast    = 1 << 1
@@ -71,7 +71,7 @@ const Magic = "\xd5dhf"
 
 // Header is what stands in front of a body.
 type Header struct {
-	Version uint8 // set by Put
+	Version uint8 // of the body's form; 0 is written as 1
 	Kind    uint8
 	Flags   uint16
 	Seq     uint64
@@ -123,7 +123,7 @@ func (h *Header) Neighbour() Neighbour { return Neighbour{h.Stream, h.Seq, h.Len
 func (h *Header) Put(b *[HeaderSize]byte, at Place) {
 	le := binary.LittleEndian
 	copy(b[0:], Magic)
-	b[4], b[5] = Version, h.Kind
+	b[4], b[5] = max(h.Version, 1), h.Kind
 	le.PutUint16(b[6:], h.Flags)
 	le.PutUint64(b[8:], h.Seq)
 	le.PutUint32(b[16:], h.Length)
@@ -168,10 +168,10 @@ func Parse(b []byte, at Place) (Header, error) {
 		Before:  Neighbour{le.Uint64(b[56:]), le.Uint64(b[64:]), le.Uint32(b[72:])},
 		Ordinal: le.Uint32(b[76:]), Epoch: le.Uint64(b[80:]), BodySum: le.Uint32(b[88:]),
 	}
-	if h.Version != Version {
-		return h, fmt.Errorf("%w: %d, this program reads %d", ErrVersion, h.Version, Version)
+	if h.Version > Version {
+		return h, fmt.Errorf("%w: %d, this program reads up to %d", ErrVersion, h.Version, Version)
 	}
-	if h.Length > MaxBody || h.Columns > h.Length || h.Flags&^allFlags != 0 {
+	if h.Version == 0 || h.Length > MaxBody || h.Columns > h.Length || h.Flags&^allFlags != 0 {
 		return h, ErrHeader
 	}
 	return h, nil

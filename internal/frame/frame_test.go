@@ -127,12 +127,12 @@ func TestTorn(t *testing.T) {
 func TestNewerVersion(t *testing.T) {
 	h, body := sample()
 	b := whole(&h, body, place)
-	b[4] = 2
+	b[4] = Version + 1
 	if _, err := Parse(b, place); !errors.Is(err, ErrHeader) {
 		t.Errorf("another version with the old checksum: %v", err)
 	}
 	resum(b, place)
-	if _, err := Parse(b, place); !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "2") {
+	if _, err := Parse(b, place); !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "3") {
 		t.Errorf("another version: %v", err)
 	}
 }

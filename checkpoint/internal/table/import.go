@@ -30,10 +30,10 @@ func (t *Table) Import(name string, r *driver.Record, at Ref, last bool) {
 	th := t.threads[name]
 	switch {
 	case th == nil:
-		th = &Thread{Name: name}
+		th = &Thread{Name: name, Base: at.Segment}
 		t.Put(th)
 	case r.Ordinal == 1: // what an import that did not come to its end has left counts for nothing
-		*th = Thread{Name: name}
+		*th = Thread{Name: name, Base: at.Segment}
 	}
 	th.Importing = false
 	th.apply(r, at)

@@ -40,7 +40,7 @@ func (th *Thread) Info() *driver.Thread {
 	i := &driver.Thread{
 		Name: th.Name, Epoch: th.Epoch, Claimed: th.Claimed, Owner: th.Owner, Deleted: th.Deleted, MinID: th.MinID, Due: th.Due,
 		Created: th.Created, Updated: th.Updated, Records: int64(len(th.Refs)), Events: th.Events, LastSeq: th.LastSeq,
-		Cancel: th.Cancel, Accepted: th.Accepted, Reserved: Reserved(th.Name),
+		Cancel: th.Cancel, Accepted: th.Accepted, Dropped: th.Dropped, Reserved: Reserved(th.Name),
 	}
 	for _, ns := range slices.Sorted(maps.Keys(th.Heads)) {
 		i.Heads = append(i.Heads, driver.Head{Namespace: ns, ID: th.Heads[ns].ID})
@@ -100,4 +100,24 @@ func (t *Table) Due(before int64, limit int) []*driver.Thread {
 		out[i] = th.Info()
 	}
 	return out
+}
+
+// Stats counts threads and records.
+func (t *Table) Stats() *driver.Stats {
+	s := &driver.Stats{}
+	for _, th := range t.threads {
+		s.Records += int64(len(th.Refs))
+		switch {
+		case Reserved(th.Name):
+			s.Reserved++
+		case th.Deleted:
+			s.Deleted++
+		default:
+			s.Threads++
+		}
+		if th.Damage != nil {
+			s.Damaged++
+		}
+	}
+	return s
 }

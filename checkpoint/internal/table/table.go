@@ -53,8 +53,11 @@ type Thread struct {
 	Cancel     uint64
 	Count      uint32 // records of all generations, modulo 2^32
 	Accepted   uint64 // Seq of the newest record that accepts a loss: damage before it is no news
+	Dropped    uint64 // records with a lower Seq were dropped
+	Base       uint32 // segment of its first record, or of the newest one that repeats what is known of it
+	Moved      uint32 // ordinal of the first Floor record with records that were moved, since that one; 0 none
 	Damage     *driver.Damage
-	Refs       []Ref // of this generation, ascending; appended to, never changed in place
+	Refs       []Ref // of this generation that can be read, ascending
 	Importing  bool  // the records so far are of an import that has not come to its end: to everybody else there is no thread
 }
 
@@ -190,11 +193,11 @@ func (t *Table) Number(name string, recs []*driver.Record, seq uint64) {
 func (t *Table) Apply(name string, r *driver.Record, at Ref) {
 	th := t.threads[name]
 	if th == nil {
-		th = &Thread{Name: name}
+		th = &Thread{Name: name, Base: at.Segment}
 		t.Put(th)
 	}
 	if th.Importing { // somebody begins the thread anew: what was imported of it counts for nothing
-		*th = Thread{Name: name}
+		*th = Thread{Name: name, Base: at.Segment}
 	}
 	th.apply(r, at)
 }
@@ -208,8 +211,12 @@ func (th *Thread) apply(r *driver.Record, at Ref) {
 	case th.Damage != nil && th.Damage.Suspect:
 		th.Damage = nil // the next record after a suspect place: none of the thread is missing there
 	}
-	th.Epoch, th.LastSeq, th.Count = r.Epoch, r.Seq, r.Ordinal
+	th.Epoch, th.Count = r.Epoch, r.Ordinal
 	th.Events = r.FirstEvent - 1 + uint64(r.Events)
+	if r.Kind == driver.KindFloor { // of the store's own making: to everybody else nothing has happened
+		return
+	}
+	th.LastSeq = r.Seq
 	if r.Kind == driver.KindTombstone {
 		th.end()
 		return
@@ -237,7 +244,11 @@ func (th *Thread) apply(r *driver.Record, at Ref) {
 		if th.Heads == nil {
 			th.Heads = map[string]Head{}
 		}
+		old := th.Heads[r.Namespace]
 		th.Heads[r.Namespace] = Head{ID: r.ID, Seq: r.Seq, FirstEvent: r.FirstEvent, Epoch: r.Epoch}
+		if old.Seq < th.Dropped {
+			th.prune()
+		}
 	}
 }
 
@@ -265,7 +276,7 @@ func (th *Thread) end() {
 	}
 	*th = Thread{
 		Name: th.Name, Epoch: th.Epoch, Events: th.Events, LastSeq: th.LastSeq, MinID: floor, Deleted: true,
-		Count: th.Count,
+		Count: th.Count, Base: th.Base,
 	}
 }
 

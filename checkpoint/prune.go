@@ -1,0 +1,276 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/dashhost/dashhost/checkpoint/driver"
+)
+
+// PruneOptions of Store.Prune. The zero value and nil drop no checkpoint, and give back the space of what was dropped or deleted.
+type PruneOptions struct {
+	Thread string  // only this one's checkpoints, default all that Filter selects
+	Filter *Filter // which threads' checkpoints, default all
+	// A checkpoint is kept if KeepLast or MaxAge says so. If neither is set all are. The newest one of each namespace always is,
+	// with the tasks, questions and answers that belong to it.
+	KeepLast int           // the newest so many of each namespace, default 0
+	MaxAge   time.Duration // those that are younger, default 0
+	Now      bool          // rewrite files that hold anything that is not wanted; default: where little is left that is wanted
+	DryRun   bool          // change nothing, report what would be
+	// Progress is told how many of how many threads, and then files, have been looked at. Default nil.
+	Progress func(done, total int64)
+}
+
+// PruneReport is what a Prune did, or would do.
+type PruneReport struct {
+	Threads  int   // that lost a checkpoint
+	Steps    int64 // checkpoints dropped
+	Records  int64 // all that was dropped: checkpoints, and what belongs to them
+	Blobs    int   // graphs and modules that no record names any more
+	Segments int   // files removed
+	Before   int64 // bytes of the log
+	After    int64
+	Moved    int64          // bytes that were copied because they are still wanted
+	Damaged  []*DamageError // threads that were left as they are
+}
+
+// Prune drops checkpoints that are not to be kept and gives back the space of what is not wanted. What is kept can be read, forked
+// and resumed as before. Threads may run meanwhile, here and in other processes. It may be cut off at any moment, and called again.
+//
+// A damaged thread is left alone and reported; damage in the way of the files is a *DamageError, and Repair helps.
+func (s *Store) Prune(ctx context.Context, o *PruneOptions) (*PruneReport, error) {
+	if o == nil {
+		o = &PruneOptions{}
+	}
+	if o.KeepLast < 0 || o.MaxAge < 0 {
+		return nil, &InvalidError{Field: "prune", Reason: "KeepLast and MaxAge must not be negative"}
+	}
+	rep := &PruneReport{}
+	if o.KeepLast > 0 || o.MaxAge > 0 {
+		if err := s.pruneThreads(ctx, o, rep); err != nil {
+			return rep, err
+		}
+	}
+	m, ok := s.d.(driver.Maintenance)
+	if !ok {
+		return rep, nil
+	}
+	files, err := m.Prune(ctx, &driver.PruneOptions{Now: o.Now, DryRun: o.DryRun, Progress: o.Progress})
+	if files != nil {
+		rep.Segments, rep.Before, rep.After, rep.Moved = files.Segments, files.Before, files.After, files.Moved
+	}
+	var d *driver.Damage
+	if errors.As(err, &d) {
+		err = damage(d.Thread, d, "files before it were pruned, those behind it were not")
+	}
+	return rep, err
+}
+
+// pruneThreads drops checkpoints of the threads that o selects.
+func (s *Store) pruneThreads(ctx context.Context, o *PruneOptions, rep *PruneReport) error {
+	names := []string{o.Thread}
+	if o.Thread == "" {
+		names = nil
+		for t, err := range s.Threads(ctx, o.Filter) {
+			if err != nil {
+				return err
+			}
+			names = append(names, t.Thread)
+		}
+	} else if err := checkThread(o.Thread); err != nil {
+		return err
+	}
+	for i, name := range names {
+		err := s.pruneThread(ctx, name, o, rep)
+		var d *DamageError
+		switch {
+		case errors.As(err, &d):
+			rep.Damaged = append(rep.Damaged, d)
+		case errors.Is(err, ErrNotFound) && o.Thread == "": // deleted meanwhile
+		case err != nil:
+			return err
+		}
+		if o.Progress != nil {
+			o.Progress(int64(i+1), int64(len(names)))
+		}
+	}
+	return nil
+}
+
+// cut is where a thread is cut.
+type cut struct {
+	below   uint64             // records with a lower Seq go
+	bases   map[string]*Record // by namespace: the oldest step that stays, and has to be readable alone
+	records int64
+	steps   int64
+}
+
+func (s *Store) pruneThread(ctx context.Context, name string, o *PruneOptions, rep *PruneReport) error {
+	t, err := s.thread(ctx, name)
+	if err != nil {
+		return err
+	}
+	if t.Damage != nil {
+		return damage(name, t.Damage, "nothing of it was dropped")
+	}
+	c, err := s.planCut(ctx, t, o)
+	if err != nil || c == nil {
+		return err
+	}
+	if !o.DryRun {
+		if err := s.snapshotBases(ctx, name, c); err != nil {
+			return err
+		}
+		if err := s.d.Drop(ctx, name, c.below); err != nil {
+			return s.appendError(name, err)
+		}
+	}
+	rep.Threads++
+	rep.Records += c.records
+	rep.Steps += c.steps
+	return nil
+}
+
+// chain is the steps of a namespace, oldest first, and where there are snapshots of them.
+type chain struct {
+	steps     []*Record
+	snapshots map[string]uint64 // newest, by id
+}
+
+// keptFrom is the index of the oldest step that is kept.
+func (c *chain) keptFrom(o *PruneOptions, now time.Time) int {
+	last := len(c.steps) - 1
+	from := last
+	if o.KeepLast > 0 {
+		from = max(0, len(c.steps)-o.KeepLast)
+	}
+	if o.MaxAge > 0 {
+		oldest := now.Add(-o.MaxAge).UnixMicro()
+		for i := from - 1; i >= 0 && c.steps[i].Time >= oldest; i-- {
+			from = i
+		}
+	}
+	return from
+}
+
+// planCut says where t is cut, nil if it is not.
+func (s *Store) planCut(ctx context.Context, t *driver.Thread, o *PruneOptions) (*cut, error) {
+	chains := map[string]*chain{}
+	type place struct {
+		seq  uint64
+		ns   string
+		kind Kind
+	}
+	var all []place
+	for d, err := range s.d.Read(ctx, t.Name, driver.Query{AllNamespaces: true}) {
+		if err != nil {
+			return nil, s.appendError(t.Name, err)
+		}
+		all = append(all, place{d.Seq, d.Namespace, d.Kind})
+		c := chains[d.Namespace]
+		if c == nil {
+			c = &chain{snapshots: map[string]uint64{}}
+			chains[d.Namespace] = c
+		}
+		switch d.Kind {
+		case KindStep:
+			c.steps = append(c.steps, &Record{
+				Namespace: d.Namespace, ID: d.ID, Parent: d.Parent, Seq: d.Seq, Time: d.Time, Thread: t.Name, AcceptLoss: d.Flags&driver.FlagAcceptLoss != 0,
+			})
+		case KindSnapshot:
+			c.snapshots[d.ID] = d.Seq
+		}
+	}
+	given, err := s.givenUp(ctx, t.Name)
+	if err != nil {
+		return nil, err
+	}
+	plan := &cut{below: ^uint64(0), bases: map[string]*Record{}}
+	heads := map[string]uint64{}
+	var newest uint64
+	for ns, c := range chains {
+		if len(c.steps) == 0 {
+			continue
+		}
+		head := c.steps[len(c.steps)-1]
+		heads[ns], newest = head.Seq, max(newest, head.Seq)
+		from := c.keptFrom(o, s.now())
+		base := c.steps[from]
+		at := base.Seq
+		if snap, ok := c.snapshots[base.Parent]; ok && snap == base.Seq-1 { // written in front of it
+			at = snap
+		}
+		if head.AcceptLoss { // tasks since the step that it stands for belong to it
+			since, err := s.since(ctx, head, given)
+			if err != nil {
+				return nil, err
+			}
+			plan.below = min(plan.below, since)
+		}
+		if base != head {
+			plan.below = min(plan.below, at)
+		}
+	}
+	if len(heads) == 0 {
+		return nil, nil
+	}
+	plan.below = min(plan.below, newest)
+	var oldest uint64
+	for _, seq := range heads {
+		if oldest == 0 || seq < oldest {
+			oldest = seq
+		}
+	}
+	for _, p := range all { // as the driver does
+		head := heads[p.ns]
+		if driver.ThreadKinds.Has(p.kind) {
+			head = oldest
+		}
+		if p.seq < plan.below && p.seq < head {
+			plan.records++
+			if p.kind == KindStep {
+				plan.steps++
+			}
+		}
+	}
+	if plan.steps == 0 {
+		return nil, nil
+	}
+	for ns, c := range chains {
+		for _, st := range c.steps {
+			if st.Seq < plan.below && st.Seq < heads[ns] {
+				continue
+			}
+			if !c.alone(st, plan.below) {
+				plan.bases[ns] = st
+			}
+			break
+		}
+	}
+	return plan, nil
+}
+
+// alone says whether the oldest step that is left can be read without what goes.
+func (c *chain) alone(st *Record, below uint64) bool {
+	return st.Parent == "" || c.snapshots[st.ID] >= below || c.snapshots[st.Parent] >= below
+}
+
+// snapshotBases writes the state at each base, so that it needs nothing before it.
+func (s *Store) snapshotBases(ctx context.Context, thread string, c *cut) error {
+	for ns, st := range c.bases {
+		at, err := s.stateAt(ctx, thread, ns, st.ID)
+		if err != nil {
+			return err
+		}
+		r := &Record{Kind: KindSnapshot, Namespace: ns, ID: st.ID, Ops: at.state.puts()}
+		if n := bodySize(r); n > MaxRecord {
+			return fmt.Errorf("thread %q: %w", thread, &LimitError{Field: "state", Max: MaxRecord, Got: n})
+		}
+		if _, err := s.append(ctx, thread, driver.Expect{AnyEpoch: true, Exists: true}, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
