@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/klauspost/compress/zstd"
@@ -54,6 +55,9 @@ func (s *sealer) open(d *driver.Record) ([]byte, error) {
 		return nil, fmt.Errorf("body of %d bytes, the limit is %d", d.Size, int64(MaxRecord))
 	}
 	body := d.Body
+	if d.Codec&driver.CodecSealed != 0 {
+		return nil, errors.New("the body is encrypted: open the store with its key")
+	}
 	switch d.Codec {
 	case driver.CodecRaw:
 	case driver.CodecZstd:

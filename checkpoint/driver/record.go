@@ -98,4 +98,6 @@ type Codec uint8
 const (
 	CodecRaw  Codec = 0 // as it is
 	CodecZstd Codec = 1 // one zstd frame
+	// CodecSealed is a bit beside one of the others: the body is encrypted, after that codec (package sealed).
+	CodecSealed Codec = 0x80
 )

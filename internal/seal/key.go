@@ -65,4 +65,6 @@ func (k Key) ID() ID {
 func (k Key) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "key %s", k.ID()) }
 
 // MarshalText implements encoding.TextMarshaler. It fails: a key does not get into a document by accident.
-func (k Key) MarshalText() ([]byte, error) { return nil, errors.New("a key is not written by accident") }
+func (k Key) MarshalText() ([]byte, error) {
+	return nil, errors.New("a key is not written by accident")
+}

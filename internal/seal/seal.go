@@ -22,7 +22,9 @@ var ErrForged = errors.New("sealed text does not check: it was changed or moved"
 // KeyError: a text is sealed with a key that is not there.
 type KeyError struct{ ID ID }
 
-func (e *KeyError) Error() string { return fmt.Sprintf("sealed with key %s, which was not given", e.ID) }
+func (e *KeyError) Error() string {
+	return fmt.Sprintf("sealed with key %s, which was not given", e.ID)
+}
 
 // aead is the cipher of a key.
 func (k Key) aead() cipher.AEAD {
@@ -80,4 +82,6 @@ func open(a cipher.AEAD, dst, sealed, ad []byte) ([]byte, error) {
 }
 
 // bind is the associated data of the cipher: the head is as long as ever, so the two cannot be told apart in another way.
-func bind(head, ad []byte) []byte { return append(append(make([]byte, 0, len(head)+len(ad)), head...), ad...) }
+func bind(head, ad []byte) []byte {
+	return append(append(make([]byte, 0, len(head)+len(ad)), head...), ad...)
+}

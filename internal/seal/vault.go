@@ -32,7 +32,9 @@ func newVault(names Key, data []Key) *Vault {
 }
 
 // Rotated is the vault with a new data key, which seals from then on.
-func (v *Vault) Rotated() *Vault { return newVault(v.names, append(append([]Key(nil), v.data...), NewKey())) }
+func (v *Vault) Rotated() *Vault {
+	return newVault(v.names, append(append([]Key(nil), v.data...), NewKey()))
+}
 
 // Names makes tokens of names.
 func (v *Vault) Names() *Names { return v.namer }
