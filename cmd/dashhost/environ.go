@@ -32,7 +32,8 @@ type app struct {
 	stdout  *output
 	talk    *talk
 	scene   scene
-	started bool // a command's own code began: errors from here on are not about usage
+	masters *masters // keys of the store, once they were read
+	started bool     // a command's own code began: errors from here on are not about usage
 }
 
 // run executes the command line in e and returns the exit code. It prints everything there is to say, errors included.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/dashhost/dashhost/checkpoint"
+	"github.com/dashhost/dashhost/checkpoint/sealed"
 	"github.com/dashhost/dashhost/guest"
 	"github.com/dashhost/dashhost/host"
 	"github.com/dashhost/dashhost/host/workflow"
@@ -99,6 +100,7 @@ func (a *app) explainOwn(f *fault, err error) bool {
 		running   *stillRunningError
 		lost      *filesink.DamageError
 		stopped   *cutError
+		noKey     *keyError
 	)
 	switch {
 	case errors.As(err, &usage):
@@ -108,6 +110,9 @@ func (a *app) explainOwn(f *fault, err error) bool {
 		if notYet.Instead != "" {
 			f.hint("%s", notYet.Instead)
 		}
+	case errors.As(err, &noKey):
+		f.Exit = exitUsage
+		f.hint("%s", keyHint)
 	case errors.As(err, &stopped):
 		f.Exit = exitStopped
 		f.hint("%s", stopped.Hint)
@@ -169,9 +174,16 @@ func (a *app) explainStored(f *fault, err error) bool {
 	var (
 		busy      *checkpoint.BusyError
 		damage    *checkpoint.DamageError
+		master    *sealed.KeyError
 		collision *checkpoint.CollisionError
 	)
 	switch {
+	case errors.As(err, &master):
+		f.Exit = exitUsage
+		f.hint("name where the key comes from: --key file:PATH, env:NAME or command:LINE")
+	case errors.Is(err, sealed.ErrPlain):
+		f.Exit = exitUsage
+		f.hint("leave out --key and DASHHOST_KEY, or encrypt a copy: dashhost store copy FROM TO --key SOURCE")
 	case errors.As(err, &collision):
 		f.hint("take them into another store, or others only: --thread")
 	case errors.As(err, &damage):

@@ -111,7 +111,7 @@ func (a *app) withHost(ctx context.Context, url string, f func(*host.Host) error
 		CacheDir: a.cacheDir(),
 		Store:    url,
 		OpenStore: func(ctx context.Context, url string) (*checkpoint.Store, error) {
-			return openurl.Store(ctx, url, &openurl.Options{Logger: a.logger(), Owner: "dashhost"})
+			return a.open(ctx, url, &openurl.Options{Owner: "dashhost"})
 		},
 		Stream:     stream,
 		OpenStream: openurl.Stream,

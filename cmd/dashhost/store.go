@@ -17,6 +17,7 @@ func (a *app) storeCommand() *cobra.Command {
 	c := a.group("store", "Check, repair, shrink, copy and back up what the store keeps")
 	c.Long = `The store keeps the history of all threads. These commands act on it as a whole; --store names another one than the
 manifest's. A store that is damaged makes them end with exit code 4.`
+	c.AddCommand(a.storeKeygenCommand(), a.storeRekeyCommand())
 	c.AddCommand(a.storeCopyCommand(), a.storeExportCommand(), a.storeImportCommand())
 	return c
 }
@@ -69,7 +70,7 @@ func cut(err error, what, hint string) error {
 
 // openTarget opens a store to write to, which is made if it is not there.
 func (a *app) openTarget(ctx context.Context, url string) (*checkpoint.Store, error) {
-	return openurl.Store(ctx, url, &openurl.Options{Logger: a.logger()})
+	return a.open(ctx, url, &openurl.Options{})
 }
 
 // moved is what store copy, export and import print as JSON.

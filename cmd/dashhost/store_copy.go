@@ -8,10 +8,12 @@ import (
 
 	"github.com/dashhost/dashhost/checkpoint"
 	"github.com/dashhost/dashhost/host"
+	"github.com/dashhost/dashhost/host/openurl"
 )
 
 func (a *app) storeCopyCommand() *cobra.Command {
 	var threads []string
+	var plain bool
 	c := &cobra.Command{
 		Use:   "copy [FROM] TO",
 		Short: "Copy threads from one store into another",
@@ -20,7 +22,9 @@ id, time, event number, epoch and place in its thread. FROM is the manifest's st
 
 A thread arrives whole or not at all, and is compared by digest once it is there. A copy that was interrupted is simply run
 again. If any thread is in TO already with another history, or was deleted there, nothing is copied. Deleted threads are not
-copied; damaged ones are left out, and the exit code is 4.`,
+copied; damaged ones are left out, and the exit code is 4.
+
+With --key a new TO is encrypted, whether FROM is or not.`,
 		Example: `  dashhost store copy .dashhost/store /mnt/archive/store
   dashhost store copy --thread pr-42 file:a file:b`,
 		Args: func(c *cobra.Command, given []string) error {
@@ -40,10 +44,11 @@ copied; damaged ones are left out, and the exit code is 4.`,
 			}
 			ctx, done := a.untilSignal(c.Context())
 			defer done()
-			return cut(a.copyStore(ctx, from, to, threads), "copy", "what is there is whole; run it again, it goes on with what is missing")
+			return cut(a.copyStore(ctx, from, to, threads, plain), "copy", "what is there is whole; run it again, it goes on with what is missing")
 		},
 	}
 	a.threadFlag(c, &threads)
+	c.Flags().BoolVar(&plain, "plain", false, "do not encrypt TO: --key is for FROM only")
 	return c
 }
 
@@ -58,15 +63,18 @@ func (a *app) copySource(given []string) (string, error) {
 	return storeURL(given[0], "."), nil
 }
 
-func (a *app) copyStore(ctx context.Context, from, to string, threads []string) (err error) {
+func (a *app) copyStore(ctx context.Context, from, to string, threads []string, plain bool) (err error) {
 	a.scene.store = from
-	src, err := a.openForReading(ctx, from)
+	src, err := a.openThere(ctx, from, &openurl.Options{ReadOnly: true, PlainToo: true})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
 	if err := known(ctx, src, threads); err != nil {
 		return err
+	}
+	if plain {
+		a.masters = &masters{}
 	}
 	dst, err := a.openTarget(ctx, to)
 	if err != nil {

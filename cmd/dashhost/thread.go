@@ -73,18 +73,22 @@ func (a *app) openStore(ctx context.Context, write bool) (*checkpoint.Store, err
 		if err := a.checkStore(ctx, url); err != nil {
 			return nil, err
 		}
-		return openurl.Store(ctx, url, &openurl.Options{Logger: a.logger()})
+		return a.open(ctx, url, &openurl.Options{})
 	}
 	return a.openForReading(ctx, url)
 }
 
 // openForReading opens a store that must be there.
 func (a *app) openForReading(ctx context.Context, url string) (*checkpoint.Store, error) {
+	return a.openThere(ctx, url, &openurl.Options{ReadOnly: true})
+}
+
+func (a *app) openThere(ctx context.Context, url string, o *openurl.Options) (*checkpoint.Store, error) {
 	dir := storeDir(url)
 	if _, err := os.Stat(dir); dir != "" && errors.Is(err, os.ErrNotExist) {
 		return nil, &noStoreError{Dir: dir}
 	}
-	s, err := openurl.Store(ctx, url, &openurl.Options{Logger: a.logger(), ReadOnly: true})
+	s, err := a.open(ctx, url, o)
 	if errors.Is(err, checkpoint.ErrNotFound) {
 		return nil, &noStoreError{Dir: dir, Err: err}
 	}

@@ -15,13 +15,16 @@ package openurl
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/dashhost/dashhost/checkpoint"
+	checkpointdriver "github.com/dashhost/dashhost/checkpoint/driver"
 	"github.com/dashhost/dashhost/checkpoint/filestore"
 	"github.com/dashhost/dashhost/checkpoint/memstore"
+	"github.com/dashhost/dashhost/checkpoint/sealed"
 	"github.com/dashhost/dashhost/host"
 	"github.com/dashhost/dashhost/streaming/driver"
 	"github.com/dashhost/dashhost/streaming/filesink"
@@ -33,25 +36,57 @@ type Options struct {
 	Logger   hclog.Logger // default silent
 	Owner    string       // what this process says of itself to others, default ""
 	ReadOnly bool         // open for reading only; the store must exist
+	// Keys open an encrypted store; the first encrypts one that has nothing in it. Default none.
+	Keys []sealed.Key
+	// PlainToo opens a store that is not encrypted even if Keys are given. Default is sealed.ErrPlain.
+	PlainToo bool
 }
 
-// Store opens a store. A scheme it does not know is a *host.SchemeError; other
-// errors are the driver's.
-func Store(_ context.Context, url string, o *Options) (*checkpoint.Store, error) {
+// Store opens a store. A scheme it does not know is a *host.SchemeError, a key
+// that is missing a *sealed.KeyError; other errors are the driver's.
+func Store(ctx context.Context, url string, o *Options) (*checkpoint.Store, error) {
 	if o == nil {
 		o = &Options{}
 	}
-	co := &checkpoint.Options{Logger: o.Logger, Owner: o.Owner}
+	d, err := open(ctx, url, o)
+	if err != nil {
+		return nil, err
+	}
+	keys := o.Keys
+	if o.PlainToo {
+		encrypted, err := sealed.Encrypted(ctx, d)
+		if err != nil {
+			return nil, errors.Join(err, d.Close())
+		}
+		if !encrypted {
+			keys = nil
+		}
+	}
+	e, err := sealed.Open(ctx, d, keys...)
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return checkpoint.New(e, &checkpoint.Options{Logger: o.Logger, Owner: o.Owner}), nil
+}
+
+// Rekey gives an encrypted store another master key, see sealed.Rekey. o.Keys
+// has the present one.
+func Rekey(ctx context.Context, url string, o *Options, master sealed.Key) error {
+	d, err := open(ctx, url, o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(sealed.Rekey(ctx, d, o.Keys, master), d.Close())
+}
+
+// open is the one place that knows the schemes of stores.
+func open(_ context.Context, url string, o *Options) (checkpointdriver.Driver, error) {
 	scheme, rest, _ := strings.Cut(url, ":")
 	switch {
 	case scheme == "mem" && rest == "":
-		return checkpoint.New(memstore.New(), co), nil
+		return memstore.New(), nil
 	case scheme == "file" && rest != "":
-		d, err := filestore.Open(rest, &filestore.Options{ReadOnly: o.ReadOnly})
-		if err != nil {
-			return nil, err
-		}
-		return checkpoint.New(d, co), nil
+		return filestore.Open(rest, &filestore.Options{ReadOnly: o.ReadOnly})
 	}
 	return nil, &host.SchemeError{URL: url}
 }
