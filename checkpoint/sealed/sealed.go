@@ -221,9 +221,19 @@ func (s *store) Due(ctx context.Context, before int64, limit int) ([]*driver.Thr
 	return ts, nil
 }
 
+// Drop implements driver.Driver.
+func (s *store) Drop(ctx context.Context, thread string, below uint64) error {
+	return s.named(s.complete.Drop(ctx, threadToken(s.names, thread), below))
+}
+
 // Verify implements driver.Maintenance: what is stored is what was written. Whether it opens too, Read tells.
-func (s *store) Verify(ctx context.Context, report func(*driver.Damage)) error {
-	return s.complete.Verify(ctx, func(d *driver.Damage) { report(openDamage(s.names, d)) })
+func (s *store) Verify(ctx context.Context, report func(*driver.Damage), p driver.Progress) error {
+	return s.complete.Verify(ctx, func(d *driver.Damage) { report(openDamage(s.names, d)) }, p)
+}
+
+// Repair implements driver.Maintenance.
+func (s *store) Repair(ctx context.Context, report func(*driver.Damage), p driver.Progress) error {
+	return s.complete.Repair(ctx, func(d *driver.Damage) { report(openDamage(s.names, d)) }, p)
 }
 
 // Import implements driver.Importer.
