@@ -4,6 +4,9 @@
 //
 // The function opens a new, empty sink, and returns with it a function that reads back everything the sink took so far, of one stream
 // in order; it is also called after the sink was closed. Records that were written but not reported as taken may be among them.
+//
+// The values are frames of dashstream.v1, whose headers hold the id and time of the record, as those of a publisher do. So a sink may
+// leave it to the frame to keep them.
 package sinktest
 
 import (
@@ -17,7 +20,10 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/dashhost/dashhost/streaming/driver"
+	"github.com/dashhost/dashhost/streaming/eventpb"
 	"github.com/dashhost/dashhost/streaming/memsink"
 )
 
@@ -43,15 +49,25 @@ func Run(t *testing.T, open Open) {
 
 // record makes one that differs from every other number's in all parts.
 func record(n int) driver.Record {
-	r := driver.Record{
-		Time:  int64(1_700_000_000_000_000 + n),
-		Key:   fmt.Appendf(nil, "thread-%d-é", n%3),
-		Value: append([]byte{0}, bytes.Repeat(fmt.Appendf(nil, "value %d ", n), n%7)...),
-	}
+	r := driver.Record{Time: int64(1_700_000_000_000_000 + n), Key: fmt.Appendf(nil, "thread-%d-é", n%3)}
 	copy(r.ID[:], fmt.Appendf(nil, "id%014d", n))
 	for i := range n % 5 {
 		r.Headers = append(r.Headers, driver.Header{Key: "traceparent", Value: fmt.Appendf(nil, "%d of %d", i, n)})
 	}
+	return filled(r, bytes.Repeat(fmt.Appendf(nil, "value %d ", n), n%7))
+}
+
+// filled gives a record a value, with content besides what the frame says of it.
+func filled(r driver.Record, content []byte) driver.Record {
+	m := &eventpb.StateDiff{
+		Header:    &eventpb.Header{MessageId: r.ID[:], TimestampUs: r.Time, Type: eventpb.MessageType_MESSAGE_TYPE_STATE_DIFF},
+		FullState: content,
+	}
+	payload, err := proto.Marshal(&eventpb.DashStreamMessage{Message: &eventpb.DashStreamMessage_StateDiff{StateDiff: m}})
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	r.Value = append([]byte{eventpb.FrameRaw}, payload...)
 	return r
 }
 
@@ -147,7 +163,7 @@ func empty(t *testing.T, open Open) {
 	s, read := open(t)
 	write(t, s, "a", nil)
 	write(t, s, "a", []driver.Record{})
-	bare := driver.Record{Time: 1, Value: []byte{0}}
+	bare := filled(driver.Record{Time: 1}, nil)
 	write(t, s, "a", []driver.Record{bare})
 	shut(t, s)
 	same(t, "a", []driver.Record{bare}, read())
@@ -156,8 +172,8 @@ func empty(t *testing.T, open Open) {
 func large(t *testing.T, open Open) {
 	s, read := open(t)
 	batch := []driver.Record{record(1), record(2), record(3)}
-	batch[1].Value = bytes.Repeat([]byte{0, 0, 7}, 350_000) // the largest that a publisher sends by default, and long runs of zeros
-	batch[2].Value = append([]byte{0}, make([]byte, 5000)...)
+	batch[1] = filled(batch[1], bytes.Repeat([]byte{0, 0, 7}, 350_000)) // the largest that a publisher sends by default, and long runs of zeros
+	batch[2] = filled(batch[2], make([]byte, 5000))
 	write(t, s, "a", batch)
 	shut(t, s)
 	same(t, "a", batch, read())

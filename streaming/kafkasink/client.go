@@ -1,0 +1,106 @@
+package kafkasink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/oauth"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+)
+
+const (
+	dialTimeout    = 5 * time.Second
+	requestTimeout = 5 * time.Second  // beside what a broker may take by agreement
+	openTimeout    = 10 * time.Second // until a broker has said something about the topic
+	metadataAge    = time.Second      // how soon the client looks again where partitions are
+)
+
+// options are those that every client has.
+func (t *Target) options(w *watch, log hclog.Logger) ([]kgo.Opt, error) {
+	if err := t.Validate(); err != nil {
+		return nil, err
+	}
+	id := t.ClientID
+	if id == "" {
+		id = "dashhost"
+	}
+	o := []kgo.Opt{
+		kgo.SeedBrokers(t.Brokers...), kgo.ClientID(id), kgo.WithLogger(adaptor{log}), kgo.WithHooks(w),
+		kgo.DialTimeout(dialTimeout), kgo.RequestTimeoutOverhead(requestTimeout), kgo.MetadataMinAge(metadataAge), kgo.DisableClientMetrics(),
+	}
+	if t.TLS != nil {
+		c, err := t.TLS.config()
+		if err != nil {
+			return nil, err
+		}
+		o = append(o, kgo.DialTLSConfig(c))
+	}
+	if t.SASL != nil {
+		if _, err := t.SASL.Secret(); err != nil {
+			return nil, fmt.Errorf("%w: SASL.Secret: %w", ErrOptions, err)
+		}
+		o = append(o, kgo.SASL(t.SASL.mechanism()))
+	}
+	return o, nil
+}
+
+// mechanism asks for the secret at every authentication.
+func (s *SASL) mechanism() sasl.Mechanism {
+	scrammed := func(context.Context) (scram.Auth, error) {
+		p, err := s.Secret()
+		return scram.Auth{User: s.User, Pass: p}, err
+	}
+	switch s.Mechanism {
+	case ScramSHA256:
+		return scram.Sha256(scrammed)
+	case ScramSHA512:
+		return scram.Sha512(scrammed)
+	case OAuthBearer:
+		return oauth.Oauth(func(context.Context) (oauth.Auth, error) {
+			p, err := s.Secret()
+			return oauth.Auth{Zid: s.User, Token: p}, err
+		})
+	}
+	return plain.Plain(func(context.Context) (plain.Auth, error) {
+		p, err := s.Secret()
+		return plain.Auth{User: s.User, Pass: p}, err
+	})
+}
+
+// lookAt asks for the topic. The error is ErrTopic, ErrDenied, ErrConnect or ErrUnreachable.
+func lookAt(ctx context.Context, cl *kgo.Client, topic string, w *watch) (kadm.TopicDetail, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	details, err := kadm.NewClient(cl).ListTopics(ctx, topic)
+	d := details[topic]
+	if err == nil {
+		err = d.Err
+	}
+	switch {
+	case err == nil:
+		return d, nil
+	case isTopic(err):
+		return d, fmt.Errorf("topic %s: %w: %w", topic, ErrTopic, err)
+	case isDenied(err):
+		return d, fmt.Errorf("topic %s: %w: %w", topic, ErrDenied, err)
+	case isMismatch(err):
+		return d, fmt.Errorf("%w: %w", ErrConnect, err)
+	}
+	if last := w.lastError(); isEnd(err) && last != nil {
+		err = last
+	}
+	if isMismatch(err) || isDenied(err) {
+		return d, fmt.Errorf("%w: %w", ErrConnect, err)
+	}
+	return d, fmt.Errorf("%w: %w", ErrUnreachable, err)
+}
+
+// lasting says whether an error of lookAt is one that waiting does not mend.
+func lasting(err error) bool { return err != nil && !errors.Is(err, ErrUnreachable) }
