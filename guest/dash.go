@@ -143,7 +143,7 @@ func kvGet(in *instance, a *args) (int64, error) {
 	if int64(len(val)) > in.limits.HostArg {
 		return 0, tooLarge("kv_get", "argument", in.limits.HostArg, int64(len(val)))
 	}
-	return deliver(val, a.out), nil
+	return in.deliver(val), nil
 }
 
 func kvList(in *instance, a *args) (int64, error) {
@@ -155,6 +155,7 @@ func kvList(in *instance, a *args) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	in.charge(len(lines) / bytesPerUnit)
 	return int64(copy(buf, lines)), nil
 }
 
@@ -169,6 +170,7 @@ func httpBody(in *instance, a *args) (int64, error) {
 	if err == nil && (n < 0 || n > len(buf)) {
 		err = abi.Errorf(abi.Internal, "http_body: the host says it gave %d bytes for a buffer of %d", n, len(buf))
 	}
+	in.charge(max(n, 0) / bytesPerUnit)
 	return int64(n), err
 }
 
@@ -176,5 +178,6 @@ func random(in *instance, a *args) (int64, error) {
 	if got := int64(len(a.out)); got > in.limits.HostArg {
 		return 0, tooLarge("random", "argument", in.limits.HostArg, got)
 	}
+	in.charge(len(a.out) / bytesPerUnit)
 	return 0, in.host.Random(a.out)
 }

@@ -10,8 +10,7 @@ var (
 	// ErrClosed is returned by calls on a closed Runtime, Module or Pool, and by a call that was cut off
 	// because its pool did not drain in time.
 	ErrClosed = errors.New("guest: closed")
-	// ErrNotInVersion is returned for what is named but not offered yet: PolicyReset, trusted modules and
-	// the limits stack, fuel and start_fuel.
+	// ErrNotInVersion is returned for what is named but not offered yet: PolicyReset and trusted modules.
 	ErrNotInVersion = errors.New("not in this version")
 )
 
@@ -59,7 +58,7 @@ func (e *DigestError) Error() string {
 // ("module", "memory" of a module that starts with more) come as the cause of a LoadError.
 type LimitError struct {
 	Limit string // name of the limit: "deadline", "start_deadline", "memory", "stack", "input", "output", ...
-	Max   int64  // its value: bytes, for deadlines microseconds
+	Max   int64  // its value: bytes, for deadlines microseconds, for fuel units
 	Got   int64  // what was asked for, or reached
 	Field string // field of the manifest that raises it, "" when none does
 }
@@ -76,6 +75,8 @@ func (e *LimitError) amount(n int64) string {
 	switch e.Limit {
 	case "deadline", "start_deadline":
 		return fmt.Sprintf("%d us", n)
+	case "fuel", "start_fuel":
+		return fmt.Sprintf("%d units", n)
 	case "table":
 		return fmt.Sprintf("%d elements", n)
 	}

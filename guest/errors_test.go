@@ -55,7 +55,7 @@ func TestDefaultsAreTheTable(t *testing.T) {
 	}
 	mine := map[string]int64{
 		"module": l.ModuleBytes, "memory": l.Memory, "table": int64(l.Table), "input": l.Input, "output": l.Output,
-		"argument": l.HostArg, "log": l.LogBytes, "failure": abi.MaxFailure,
+		"argument": l.HostArg, "stack": l.Stack, "fuel": int64(l.Fuel), "start_fuel": int64(l.StartFuel), "log": l.LogBytes, "failure": abi.MaxFailure,
 		"deadline": l.Deadline.Microseconds(), "start_deadline": l.StartDeadline.Microseconds(),
 	}
 	for _, row := range abi.Limits() {
@@ -68,7 +68,7 @@ func TestDefaultsAreTheTable(t *testing.T) {
 		t.Errorf("%s is not in the table", name)
 	}
 	set := Limits{
-		ModuleBytes: 8, Memory: PageSize, Input: 1, Output: 2, HostArg: 3, LogBytes: 4, Table: 5,
+		ModuleBytes: 8, Memory: PageSize, Input: 1, Output: 2, HostArg: 3, LogBytes: 4, Table: 5, Stack: PageSize, Fuel: 6, StartFuel: 7,
 		Deadline: time.Second, StartDeadline: time.Minute,
 	}
 	if got, err := set.withDefaults(); err != nil || got != set {

@@ -83,6 +83,7 @@ func (f *hostFunc) serve(in *instance, stack []uint64) (int64, error) {
 	if err := f.check(in, a); err != nil {
 		return 0, err
 	}
+	in.charge((len(a.in[0]) + len(a.in[1])) / bytesPerUnit)
 	if err := in.host.Enter(f.ID, in.phase); err != nil {
 		return 0, err
 	}
@@ -96,7 +97,7 @@ func (f *hostFunc) serve(in *instance, stack []uint64) (int64, error) {
 	if f.ID != abi.FnInputRead && int64(len(val)) > in.limits.HostArg {
 		return 0, tooLarge(f.Name, "argument", in.limits.HostArg, int64(len(val)))
 	}
-	return deliver(val, a.out), nil
+	return in.deliver(val), nil
 }
 
 // check takes the views of all pairs. Every one of them is compared with the memory before any is looked
@@ -130,9 +131,10 @@ func (f *hostFunc) check(in *instance, a *args) error {
 }
 
 // deliver copies a VALUE if it fits and gives its full length.
-func deliver(val, out []byte) int64 {
-	if len(val) <= len(out) {
-		copy(out, val)
+func (in *instance) deliver(val []byte) int64 {
+	if len(val) <= len(in.args.out) {
+		in.charge(len(val) / bytesPerUnit)
+		copy(in.args.out, val)
 	}
 	return int64(len(val))
 }
@@ -145,9 +147,10 @@ func tooLarge(fn, limit string, highest, got int64) error {
 func (in *instance) enter(mod api.Module, name string) {
 	in.halt()
 	in.inside = name
-	if in.mem == nil { // the start section runs before the runtime has handed out the instance
-		in.mem = mod.Memory()
+	if in.mem == nil {
+		in.bind(mod)
 	}
+	in.charge(hostUnits)
 }
 
 // leave ends a host function. A panic of host code ends the call, not the process: nobody knows what the

@@ -151,7 +151,8 @@ func (h *hostile) within(deadline time.Duration) Limits {
 	if h.start {
 		return Limits{Memory: 64 << 20, StartDeadline: deadline}
 	}
-	return Limits{Memory: 64 << 20, Deadline: deadline}
+	// The Host of these tests does nothing with long arguments, and spends much fuel in no time.
+	return Limits{Memory: 64 << 20, Deadline: deadline, Fuel: math.MaxInt64}
 }
 
 // ended checks that err is one of the limits, with its value and what was reached.
@@ -204,7 +205,7 @@ func TestEndlessGuestsAreCancelled(t *testing.T) {
 	r := openRuntime(t, nil)
 	for _, h := range hostiles(t) {
 		m := load(t, r, h.wasm, h.name)
-		p := newPool(t, m, PoolConfig{Limits: Limits{Memory: 64 << 20, Deadline: time.Hour, StartDeadline: time.Hour}})
+		p := newPool(t, m, PoolConfig{Limits: Limits{Memory: 64 << 20, Deadline: time.Hour, Fuel: math.MaxInt64, StartDeadline: time.Hour}})
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		_, err := p.Call(ctx, obliging(), 0)
 		cancel()
@@ -246,7 +247,7 @@ func BenchmarkDeadline(b *testing.B) {
 func BenchmarkCollectorStops(b *testing.B) {
 	for _, name := range []string{"loop", "loopmemory", "fib", "dispatch", "fill"} {
 		b.Run(name, func(b *testing.B) {
-			p := newPool(b, load(b, openRuntime(b, nil), wasmFile(b, "hostile/"+name), name), PoolConfig{Limits: Limits{Deadline: time.Hour}})
+			p := newPool(b, load(b, openRuntime(b, nil), wasmFile(b, "hostile/"+name), name), PoolConfig{Limits: Limits{Deadline: time.Hour, Fuel: math.MaxInt64}})
 			ctx, cancel := context.WithCancel(context.Background())
 			var guests sync.WaitGroup
 			for range runtime.GOMAXPROCS(0) {

@@ -21,6 +21,7 @@ type instance struct {
 	mod    api.Module
 	mem    api.Memory
 	memory memory
+	gauge  gauge
 	run    api.Function
 	base   context.Context // carries the memory allocator while the runtime instantiates
 	result [1]uint64       // parameter and result of an exported function
@@ -33,6 +34,7 @@ type instance struct {
 
 // call is all the state that one call (or start phase) leaves behind on the host's side.
 type call struct {
+	budget
 	host    Host
 	phase   abi.Phase
 	args    args   // of the host function that is running
@@ -59,7 +61,7 @@ func (p *Pool) start(ctx context.Context) (*instance, error) {
 	in.memory.limit = wholePages(p.limits.Memory)
 	in.done = make(chan struct{})
 	in.base = experimental.WithMemoryAllocator(context.Background(), &in.memory)
-	in.call = call{phase: abi.PhaseStart}
+	in.call = call{phase: abi.PhaseStart, budget: newBudget("start_fuel", p.limits.StartFuel)}
 	err := p.code.rt.guard("start host", func() error { in.host = p.cfg.Start(); return nil })
 	if err != nil {
 		return nil, &StartError{Stage: "host", Err: err}
@@ -72,6 +74,7 @@ func (p *Pool) start(ctx context.Context) (*instance, error) {
 	if s := in.end(); s != running && err == nil {
 		err = &StartError{Stage: abi.ExportStart, Err: in.err(s)}
 	}
+	p.startFuel.Add(in.used())
 	if err != nil {
 		in.retire()
 		return nil, err
@@ -84,13 +87,16 @@ func (in *instance) startPhase() error {
 	if err != nil {
 		return &StartError{Stage: "instantiate", Text: in.failure, Err: in.outcome(err)}
 	}
-	in.mod, in.mem = mod, mod.Memory()
+	in.mod = mod
+	in.bind(mod)
 	if f := mod.ExportedFunction(abi.ExportInitialize); f != nil {
+		in.stack()
 		if err := f.CallWithStack(in, in.result[:]); err != nil {
 			return &StartError{Stage: abi.ExportInitialize, Text: in.failure, Err: in.outcome(err)}
 		}
 	}
 	if f := mod.ExportedFunction(abi.ExportStart); f != nil {
+		in.stack()
 		in.result[0] = uint64(in.pool.cfg.ConfigLen)
 		if err := f.CallWithStack(in, in.result[:]); err != nil {
 			return &StartError{Stage: abi.ExportStart, Text: in.failure, Err: in.outcome(err)}
@@ -107,12 +113,15 @@ func (in *instance) startPhase() error {
 func (in *instance) serve(ctx context.Context, h Host, inputLen int) (Result, error) {
 	in.calls++
 	in.spent = true // until the call has ended well
-	in.call = call{host: h, phase: abi.PhaseRun}
+	in.call = call{host: h, phase: abi.PhaseRun, budget: newBudget("fuel", in.limits.Fuel)}
+	in.stack()
+	in.fill()
 	in.result[0] = uint64(inputLen)
 	in.begin(ctx, "deadline", in.limits.Deadline)
 	err := in.run.CallWithStack(in, in.result[:])
 	res := Result{
 		Status:     abi.Status(int32(in.result[0])),
+		Fuel:       in.used(),
 		Memory:     int64(in.mem.Size()),
 		LogDropped: in.dropped,
 		Duration:   time.Since(in.began),

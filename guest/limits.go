@@ -20,19 +20,19 @@ type Limits struct {
 	Input       int64 // the input of a call
 	Output      int64 // one output_write; more ends the call
 	HostArg     int64 // one argument or result of another host function, but not the input; more is -too_large
-	Stack       int64 // reserved for metering: setting it is ErrNotInVersion
+	Stack       int64 // call stack, as package meter estimates frames; some 64 KiB more may be used before it ends a call
 	LogBytes    int64 // log, standard output and standard error of one call; more is dropped and counted
 
 	Table uint32 // elements of all tables; table.grow beyond gives -1
 
-	Fuel      uint64 // reserved for metering: setting it is ErrNotInVersion
-	StartFuel uint64 // reserved for metering: setting it is ErrNotInVersion
+	Fuel      uint64 // units of work of one dash_run: about one an instruction, see package meter
+	StartFuel uint64 // units of work of start section, _initialize and dash_start together
 
 	Deadline      time.Duration // one dash_run
 	StartDeadline time.Duration // start section, _initialize and dash_start together
 }
 
-// DefaultLimits gives what a zero field of [Limits] means. The reserved fields stay zero.
+// DefaultLimits gives what a zero field of [Limits] means.
 func DefaultLimits() Limits {
 	return Limits{
 		ModuleBytes:   abi.DefaultModule,
@@ -40,7 +40,10 @@ func DefaultLimits() Limits {
 		Input:         abi.DefaultInput,
 		Output:        abi.DefaultOutput,
 		HostArg:       abi.DefaultArgument,
+		Stack:         abi.DefaultStack,
 		LogBytes:      abi.DefaultLog,
+		Fuel:          abi.DefaultFuel,
+		StartFuel:     abi.DefaultStartFuel,
 		Table:         abi.DefaultTable,
 		Deadline:      abi.DefaultDeadline,
 		StartDeadline: abi.DefaultStartDeadline,
@@ -63,20 +66,18 @@ func (l Limits) withDefaults() (Limits, error) {
 	size("input", &l.Input, d.Input, 1, abi.MaxSize)
 	size("output", &l.Output, d.Output, 1, abi.MaxSize)
 	size("argument", &l.HostArg, d.HostArg, 1, abi.MaxSize)
+	size("stack", &l.Stack, d.Stack, PageSize, engineStack)
 	size("log", &l.LogBytes, d.LogBytes, 1, math.MaxInt64)
 	size("deadline", (*int64)(&l.Deadline), int64(d.Deadline), 1, math.MaxInt64)
 	size("start_deadline", (*int64)(&l.StartDeadline), int64(d.StartDeadline), 1, math.MaxInt64)
 	if l.Table == 0 {
 		l.Table = d.Table
 	}
-	if l.Stack != 0 {
-		faults = append(faults, fmt.Errorf("limit stack: %w", ErrNotInVersion))
+	if l.Fuel == 0 {
+		l.Fuel = d.Fuel
 	}
-	if l.Fuel != 0 {
-		faults = append(faults, fmt.Errorf("limit fuel: %w", ErrNotInVersion))
-	}
-	if l.StartFuel != 0 {
-		faults = append(faults, fmt.Errorf("limit start_fuel: %w", ErrNotInVersion))
+	if l.StartFuel == 0 {
+		l.StartFuel = d.StartFuel
 	}
 	return l, errors.Join(faults...)
 }

@@ -41,7 +41,7 @@ const defaultReuseMax = 10_000
 // Result is how a call ended that the guest ended itself.
 type Result struct {
 	Status     abi.Status    // abi.Done, abi.Failed or abi.Interrupted
-	Fuel       uint64        // work that was charged; 0, as nothing is metered yet
+	Fuel       uint64        // units that were charged: the same for the same module, input and answers of the Host
 	Memory     int64         // size of the instance's memory at the end, bytes
 	LogDropped int64         // bytes of log and standard output over limit log
 	Duration   time.Duration // of dash_run
@@ -58,6 +58,9 @@ type Stats struct {
 	Failed  uint64 // of them, those that returned an error
 	Started uint64 // start phases begun
 	Retired uint64 // instances that are gone
+
+	Fuel      uint64 // units that calls were charged, also those that failed
+	StartFuel uint64 // units that start phases were charged
 }
 
 // Pool runs the calls of one node on a bounded number of instances. Calls wait in the order in which they
@@ -69,6 +72,7 @@ type Pool struct {
 	limits Limits
 
 	calls, failed, started, retired atomic.Uint64
+	fuel, startFuel                 atomic.Uint64
 
 	mu      sync.Mutex
 	busy    int                    // slots taken: calls that run or start an instance
@@ -164,7 +168,9 @@ func (p *Pool) serve(ctx context.Context, h Host, inputLen int) (Result, error) 
 		return Result{Status: abi.Failed}, err
 	}
 	defer p.give(in)
-	return in.serve(ctx, h, inputLen)
+	res, err := in.serve(ctx, h, inputLen)
+	p.fuel.Add(res.Fuel)
+	return res, err
 }
 
 // take gives an idle instance, the one used last, or starts one.
@@ -255,6 +261,7 @@ func (p *Pool) Stats() Stats {
 	return Stats{
 		Max: p.cfg.Max, Idle: len(p.idle), Busy: p.busy, Waiting: len(p.queue),
 		Calls: p.calls.Load(), Failed: p.failed.Load(), Started: p.started.Load(), Retired: p.retired.Load(),
+		Fuel: p.fuel.Load(), StartFuel: p.startFuel.Load(),
 	}
 }
 

@@ -111,6 +111,7 @@ func (in *instance) putStrings(word []uint64, list []string) uint32 {
 	}
 	pointers := in.table(word[0], uint64(len(list)), 4)
 	text := in.view(uint32(word[1]), uint32(total))
+	in.charge((len(pointers) + len(text)) / bytesPerUnit)
 	at := uint32(word[1])
 	for i, s := range list {
 		binary.LittleEndian.PutUint32(pointers[4*i:], at)
@@ -150,6 +151,7 @@ const randomPiece = 64 << 10
 
 func randomGet(in *instance, word []uint64) uint32 {
 	out := in.view(uint32(word[0]), uint32(word[1]))
+	in.charge(len(out) / bytesPerUnit)
 	for len(out) > 0 {
 		n := min(len(out), randomPiece)
 		in.host.SeedRandom(out[:n:n])

@@ -28,6 +28,7 @@ func fdWrite(in *instance, word []uint64) uint32 {
 	fd := uint32(word[0])
 	vectors := in.table(word[1], word[2], 8)
 	written := in.u32(word[3])
+	in.charge(len(vectors) / bytesPerUnit)
 	var total uint64
 	for v := vectors; len(v) > 0; v = v[8:] {
 		total += uint64(len(in.vector(v)))
@@ -39,6 +40,7 @@ func fdWrite(in *instance, word []uint64) uint32 {
 	case total > abi.MaxSize:
 		return abi.WASIInval
 	}
+	in.charge(int(total) / bytesPerUnit)
 	for v := vectors; len(v) > 0; v = v[8:] {
 		if b := in.spend(in.vector(v)); len(b) > 0 {
 			in.host.Stdio(int(fd), b)

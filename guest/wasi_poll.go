@@ -29,6 +29,7 @@ func pollOneoff(in *instance, word []uint64) uint32 {
 	subs := in.table(word[0], word[2], subscriptionSize)
 	events := in.table(word[1], word[2], eventSize)
 	count := in.u32(word[3])
+	in.charge(len(subs) / bytesPerUnit)
 	if len(subs) == 0 {
 		return abi.WASIInval
 	}

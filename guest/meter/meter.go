@@ -12,12 +12,25 @@ import (
 // puts it into the key.
 const Version = 2
 
-// The import that Rewrite adds: a function (i32) -> i32. It is given what is
-// left of the slice, a negative number, and returns the next slice. A guest
-// that imports from this module is refused.
+// What Rewrite adds to a module. A guest that imports from ImportModule, or exports names that begin with
+// ExportPrefix, is refused.
 const (
 	ImportModule = "dash_meter_v1"
+	// ImportRefuel is a function (i32) -> i32. It is given the fuel counter, a negative number, and returns its
+	// next value, or does not return. The counter starts at 0.
 	ImportRefuel = "refuel"
+	// ImportDeepen is a function (i32) -> i32. It is given how much stack is left, in bytes, a negative number.
+	// The depth starts at 0, so that the first function that minds it calls this, unless the host has set the
+	// depth before: the host adds the limit and returns the sum. It does not return when it has done so already.
+	ImportDeepen = "deepen"
+	// ExportPrefix begins the names of all exports that Rewrite adds.
+	ExportPrefix = ImportModule + "/"
+	// ExportFuel is a global i32: the counter. A host may set it when no code of the instance runs, or from a
+	// host function.
+	ExportFuel = ExportPrefix + "fuel"
+	// ExportDepth is a global i32: how much stack is left, in bytes. A host sets it before each call: calls leave
+	// any number behind.
+	ExportDepth = ExportPrefix + "depth"
 )
 
 // ErrReserved is returned for a module that imports from ImportModule itself, or has exports whose names
@@ -25,14 +38,20 @@ const (
 var ErrReserved = errors.New(ImportModule + " is reserved for the host")
 
 const (
-	// leaf is the longest body, in instructions, of a function without loops and
-	// calls that goes unmetered.
-	leaf = 32
-	// dispatch is the number of br_table targets from which a loop counts as one
-	// that dispatches; a turn of it costs 1/dispatchShare of its instructions.
+	// short is the longest body, in instructions, of a function without loops and calls that is not metered
+	// itself: its callers pay for it.
+	short = 32
+	// dispatch is the number of br_table targets from which a loop counts as one that dispatches; a turn of it
+	// costs 1/dispatchShare of its instructions.
 	dispatch      = 16
 	dispatchShare = 32
 	leastDispatch = 16
+	// maxCharge is the most that one check takes, so that a counter that was not negative cannot wrap.
+	maxCharge = 1 << 28
+	// maxFrame is the highest estimate of a frame.
+	maxFrame = 1 << 28
+	// unminded is how much stack, in bytes, a function and its callees may take without minding the depth.
+	unminded = 32 << 10
 )
 
 // Rewritten is what the host must know of a module beside its code.
@@ -51,15 +70,14 @@ func Rewrite(m *wasmbin.Module) (*Rewritten, error) {
 	if reserved(m) {
 		return nil, ErrReserved
 	}
-	w := &rewriter{
-		m:       m,
-		refuel:  uint32(m.Imported(wasmbin.KindFunc)),
-		counter: uint32(m.Count(wasmbin.KindGlobal)),
+	w := newRewriter(m)
+	if err := w.survey(); err != nil {
+		return nil, err
 	}
 	r := &Rewritten{}
 	bodies := make([][]byte, len(m.Functions))
 	for i := range m.Functions {
-		b, err := w.body(r, uint32(i))
+		b, err := w.body(r, i)
 		if err != nil {
 			return nil, err
 		}
@@ -80,37 +98,76 @@ func reserved(m *wasmbin.Module) bool {
 }
 
 type rewriter struct {
-	m       *wasmbin.Module
-	refuel  uint32 // index of the import; functions from here on move by one
-	counter uint32 // index of the global
+	m        *wasmbin.Module
+	imported uint32 // functions that the guest imports; the others move by two
+	refuel   uint32 // the two behind them
+	deepen   uint32
+	fuel     variable
+	depth    variable
+	graph    *graph
+	now      survey // of the present function
+	helpers  []helper
+}
+
+func newRewriter(m *wasmbin.Module) *rewriter {
+	imported, globals := uint32(m.Imported(wasmbin.KindFunc)), uint32(m.Count(wasmbin.KindGlobal))
+	return &rewriter{
+		m: m, imported: imported, refuel: imported, deepen: imported + 1,
+		fuel: variable{true, globals}, depth: variable{true, globals + 1},
+		graph: newGraph(m), now: survey{types: m.Types},
+	}
+}
+
+// survey looks at all bodies, for what must be known of one function when another is rewritten.
+func (w *rewriter) survey() error {
+	for i := range w.m.Functions {
+		if err := w.now.walk(&w.m.Functions[i], nil); err != nil {
+			return err
+		}
+		w.graph.add(i, &w.now)
+		for _, f := range w.now.references {
+			w.graph.reach(f)
+		}
+	}
+	w.graph.solve()
+	return nil
 }
 
 // function gives the new index of a function.
 func (w *rewriter) function(i uint32) uint32 {
-	if i >= w.refuel {
-		return i + 1
+	if i >= w.imported {
+		return i + 2
 	}
 	return i
 }
 
-// module adds import, type and global, and moves the indices of functions
-// outside of bodies.
+// module adds imports, globals and helpers, and moves the indices of functions outside of bodies.
 func (w *rewriter) module() {
 	m := w.m
-	m.Imports = append(slices.Clip(m.Imports), wasmbin.Import{
-		Module: ImportModule, Name: ImportRefuel, Kind: wasmbin.KindFunc, Type: w.refuelType(),
-	})
-	for i := range m.Globals {
-		m.Globals[i].Init = w.expr(m.Globals[i].Init)
-	}
-	m.Globals = append(slices.Clip(m.Globals), wasmbin.Global{
-		GlobalType: wasmbin.GlobalType{Type: wasmbin.I32, Mutable: true},
-		Init:       wasmbin.Expr(wasmbin.AppendOp(wasmbin.AppendInt64(wasmbin.AppendOp(nil, wasmbin.OpI32Const), 0), wasmbin.OpEnd)),
-	})
+	question := w.typeOf([]wasmbin.ValueType{wasmbin.I32}, []wasmbin.ValueType{wasmbin.I32})
+	m.Imports = append(slices.Clip(m.Imports),
+		wasmbin.Import{Module: ImportModule, Name: ImportRefuel, Kind: wasmbin.KindFunc, Type: question},
+		wasmbin.Import{Module: ImportModule, Name: ImportDeepen, Kind: wasmbin.KindFunc, Type: question})
 	for i := range m.Exports {
 		if m.Exports[i].Kind == wasmbin.KindFunc {
 			m.Exports[i].Index = w.function(m.Exports[i].Index)
 		}
+	}
+	for i := range m.Globals {
+		m.Globals[i].Init = w.expr(m.Globals[i].Init)
+	}
+	m.Globals = slices.Clip(m.Globals)
+	for _, g := range []struct {
+		variable
+		name string
+	}{{w.fuel, ExportFuel}, {w.depth, ExportDepth}} {
+		var zero code
+		zero.i32(0)
+		zero.end()
+		m.Globals = append(m.Globals, wasmbin.Global{
+			GlobalType: wasmbin.GlobalType{Type: wasmbin.I32, Mutable: true}, Init: wasmbin.Expr(zero),
+		})
+		m.Exports = append(slices.Clip(m.Exports), wasmbin.Export{Name: g.name, Kind: wasmbin.KindGlobal, Index: g.index})
 	}
 	if m.HasStart {
 		m.Start = w.function(m.Start)
@@ -119,6 +176,7 @@ func (w *rewriter) module() {
 		w.element(&m.Elements[i])
 	}
 	m.Names.Functions = w.names(m.Names.Functions)
+	w.addHelpers()
 }
 
 func (w *rewriter) names(old []wasmbin.NamedFunction) []wasmbin.NamedFunction {
@@ -129,16 +187,28 @@ func (w *rewriter) names(old []wasmbin.NamedFunction) []wasmbin.NamedFunction {
 	return moved
 }
 
-// refuelType is the index of (i32) -> i32, added if the module has none.
-func (w *rewriter) refuelType() uint32 {
-	want := []wasmbin.ValueType{wasmbin.I32}
-	for i := range w.m.Types {
-		if slices.Equal(w.m.Types[i].Params, want) && slices.Equal(w.m.Types[i].Results, want) {
-			return uint32(i)
-		}
+// typeOf is the index of a function type, added if the module has none that equals it.
+func (w *rewriter) typeOf(params, results []wasmbin.ValueType) uint32 {
+	t := wasmbin.FuncType{Params: params, Results: results}
+	key := t.String()
+	i, ok := w.graph.first[key]
+	if !ok {
+		i = uint32(len(w.m.Types))
+		w.graph.first[key] = i
+		w.m.Types = append(slices.Clip(w.m.Types), t)
 	}
-	w.m.Types = append(slices.Clip(w.m.Types), wasmbin.FuncType{Params: want, Results: want})
-	return uint32(len(w.m.Types) - 1)
+	return i
+}
+
+// blockOf is the type of a block without parameters.
+func (w *rewriter) blockOf(results []wasmbin.ValueType) wasmbin.BlockType {
+	switch len(results) {
+	case 0:
+		return wasmbin.BlockEmpty
+	case 1:
+		return wasmbin.BlockOf(results[0])
+	}
+	return wasmbin.BlockType(w.typeOf(nil, results))
 }
 
 func (w *rewriter) element(e *wasmbin.Element) {
@@ -166,54 +236,4 @@ func (w *rewriter) expr(x wasmbin.Expr) wasmbin.Expr {
 		out = in.Append(out)
 	}
 	return out
-}
-
-// body returns the rewritten body of a function.
-func (w *rewriter) body(r *Rewritten, i uint32) ([]byte, error) {
-	f := &w.m.Functions[i]
-	p, err := survey(f.Body)
-	if err != nil {
-		return nil, err
-	}
-	it := wasmbin.NewInstrReader(f.Body)
-	var in wasmbin.Instr
-	out := make([]byte, 0, len(f.Body)+len(f.Body)/8+(len(p.loops)+1)*32)
-	if p.entry > 0 {
-		out = w.check(out, p.entry)
-	}
-	loop := 0
-	for it.Next(&in) {
-		w.obstacle(r, in.Op, w.refuel+i)
-		switch in.Op {
-		case wasmbin.OpCall, wasmbin.OpRefFunc:
-			in.X = w.function(in.X)
-			out = in.Append(out)
-		case wasmbin.OpLoop:
-			out = in.Append(out)
-			out = w.check(out, p.loops[loop])
-			loop++
-		default:
-			out = append(out, f.Body[in.Offset:in.Offset+in.Len]...)
-		}
-	}
-	return out, it.Err()
-}
-
-// check appends the injected code.
-func (w *rewriter) check(out []byte, cost int64) []byte {
-	get := func() { out = wasmbin.AppendUint32(wasmbin.AppendOp(out, wasmbin.OpGlobalGet), w.counter) }
-	set := func() { out = wasmbin.AppendUint32(wasmbin.AppendOp(out, wasmbin.OpGlobalSet), w.counter) }
-	constant := func(v int64) { out = wasmbin.AppendInt64(wasmbin.AppendOp(out, wasmbin.OpI32Const), v) }
-	get()
-	constant(cost)
-	out = wasmbin.AppendOp(out, wasmbin.OpI32Sub)
-	set()
-	get()
-	constant(0)
-	out = wasmbin.AppendOp(out, wasmbin.OpI32LtS)
-	out = wasmbin.AppendInt64(wasmbin.AppendOp(out, wasmbin.OpIf), int64(wasmbin.BlockEmpty))
-	get()
-	out = wasmbin.AppendUint32(wasmbin.AppendOp(out, wasmbin.OpCall), w.refuel)
-	set()
-	return wasmbin.AppendOp(out, wasmbin.OpEnd)
 }

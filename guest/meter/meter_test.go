@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
 
 	"github.com/dashhost/dashhost/guest/meter"
 	"github.com/dashhost/dashhost/guest/wasmbin"
@@ -112,17 +111,16 @@ func TestEndlessGuestsStop(t *testing.T) {
 			rt := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfig().WithCoreFeatures(features))
 			defer rt.Close(ctx) //nolint:errcheck // a test's runtime
 			calls := 0
-			i32 := []api.ValueType{api.ValueTypeI32}
-			if _, err := rt.NewHostModuleBuilder(meter.ImportModule).NewFunctionBuilder().WithGoModuleFunction(
-				api.GoModuleFunc(func(_ context.Context, _ api.Module, stack []uint64) {
-					if left := int32(stack[0]); left >= 0 {
-						t.Errorf("refuel was called with %d left", left)
-					}
-					if calls++; calls == 20 {
-						panic(errStop)
-					}
-					stack[0] = 10_000
-				}), i32, i32).Export(meter.ImportRefuel).Instantiate(ctx); err != nil {
+			refuel := func(left int32) int32 {
+				if left >= 0 {
+					t.Errorf("refuel was called with %d left", left)
+				}
+				if calls++; calls == 20 {
+					panic(errStop)
+				}
+				return 10_000
+			}
+			if err := addMeterFuncs(ctx, rt, refuel, func(int32) int32 { return 1 << 30 }); err != nil {
 				t.Fatal(err)
 			}
 			out, err := rewrite(b)

@@ -105,7 +105,7 @@ func newSide(t *testing.T, metered bool) *side {
 	ctx := context.Background()
 	rt := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigCompiler().WithCoreFeatures(features))
 	s := &side{rt: rt, metered: metered, named: map[string]api.Module{}}
-	if err := addRefuel(ctx, rt); err != nil {
+	if err := addMeter(ctx, rt); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(filepath.Join(specDir(t), "testdata", "spectest.wasm"))
@@ -118,11 +118,19 @@ func newSide(t *testing.T, metered bool) *side {
 	return s
 }
 
-func addRefuel(ctx context.Context, rt wazero.Runtime) error {
+// addMeter gives metered modules what they import: small slices, and no end of stack.
+func addMeter(ctx context.Context, rt wazero.Runtime) error {
+	return addMeterFuncs(ctx, rt, func(int32) int32 { return 1000 }, func(int32) int32 { return 1 << 30 })
+}
+
+func addMeterFuncs(ctx context.Context, rt wazero.Runtime, refuel, deepen func(int32) int32) error {
 	i32 := []api.ValueType{api.ValueTypeI32}
-	_, err := rt.NewHostModuleBuilder(meter.ImportModule).NewFunctionBuilder().
-		WithGoModuleFunction(api.GoModuleFunc(func(_ context.Context, _ api.Module, stack []uint64) { stack[0] = 1000 }), i32, i32).
-		Export(meter.ImportRefuel).Instantiate(ctx)
+	answer := func(f func(int32) int32) api.GoModuleFunc {
+		return func(_ context.Context, _ api.Module, stack []uint64) { stack[0] = uint64(uint32(f(int32(stack[0])))) }
+	}
+	_, err := rt.NewHostModuleBuilder(meter.ImportModule).
+		NewFunctionBuilder().WithGoModuleFunction(answer(refuel), i32, i32).Export(meter.ImportRefuel).
+		NewFunctionBuilder().WithGoModuleFunction(answer(deepen), i32, i32).Export(meter.ImportDeepen).Instantiate(ctx)
 	return err
 }
 

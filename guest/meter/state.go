@@ -9,9 +9,6 @@ import (
 	"github.com/dashhost/dashhost/guest/wasmbin"
 )
 
-// ExportPrefix begins the names of all exports that Rewrite adds. A guest that exports such a name is
-// refused.
-const ExportPrefix = ImportModule + "/"
 
 // Global is a mutable global of the guest that Rewrite exported, so that the host can read it and set it.
 type Global struct {

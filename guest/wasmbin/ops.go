@@ -52,6 +52,7 @@ const (
 	OpI64Eqz        Op = 0x50
 	OpI64LtS        Op = 0x53
 	OpI64LtU        Op = 0x54
+	OpI64GtU        Op = 0x56
 	OpI32Add        Op = 0x6a
 	OpI32Sub        Op = 0x6b
 	OpI32Mul        Op = 0x6c
