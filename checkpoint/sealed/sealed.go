@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"slices"
 	"strings"
@@ -251,4 +252,20 @@ func (s *store) Import(ctx context.Context, thread string, recs iter.Seq2[*drive
 		}
 	}
 	return s.named(s.complete.Import(ctx, threadToken(s.names, thread), sealed))
+}
+
+// Backup implements driver.Backuper, if the driver below does: what is encrypted stays so, and so does the vault.
+func (s *store) Backup(ctx context.Context, w io.Writer, p driver.Progress) (*driver.BackupReport, error) {
+	b, ok := s.complete.(driver.Backuper)
+	if !ok {
+		return nil, fmt.Errorf("backup: this kind of store has none: %w", errors.ErrUnsupported)
+	}
+	r, err := b.Backup(ctx, w, p)
+	if err != nil {
+		return nil, s.named(err)
+	}
+	for i, d := range r.Damage {
+		r.Damage[i] = openDamage(s.names, d)
+	}
+	return r, nil
 }
