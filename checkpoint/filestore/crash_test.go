@@ -19,13 +19,81 @@ func soak() bool { return os.Getenv("DASHHOST_SOAK") != "" }
 
 // journal is what a workload was told: the only witness of what must be there after a crash.
 type journal struct {
-	written map[string]bool // what was given to Append, by entry
-	acked   []ack
+	maintain bool            // records are dropped, threads deleted and the log is pruned, too
+	written  map[string]bool // what was given to Append, by entry
+	acked    []ack
+	free     map[string]int // length of the operation log when an entry began not to be wanted
+	dropped  map[string]bool
+	prunes   int
 }
 
 type ack struct {
 	ops   int // length of the operation log when it was acknowledged
 	entry string
+}
+
+// release notes that everything of a thread that keep does not say may go from now on.
+func (j *journal) release(m *vfs.Mem, s *store, thread string, keep func(*driver.Record) bool) error {
+	for r, err := range s.Read(context.Background(), thread, driver.Query{AllNamespaces: true}) {
+		if err != nil {
+			return err
+		}
+		if e := entry(thread, r); !keep(r) {
+			if _, ok := j.free[e]; !ok {
+				j.free[e] = len(m.Log())
+			}
+		}
+	}
+	j.dropped[thread] = true
+	return nil
+}
+
+// tidy drops half of a thread, or deletes it, or prunes.
+func (j *journal) tidy(m *vfs.Mem, s *store, rnd *rand.Rand, thread string, epochs map[string]uint64) error {
+	ctx := context.Background()
+	switch rnd.IntN(4) {
+	case 0:
+		if epochs[thread] == 0 {
+			return nil
+		}
+		t, err := s.Thread(ctx, thread)
+		if err != nil || t.Deleted {
+			return err
+		}
+		if err := j.release(m, s, thread, func(*driver.Record) bool { return false }); err != nil {
+			return err
+		}
+		recs := []*driver.Record{{Kind: driver.KindTombstone, Time: 1}}
+		if _, err := s.Append(ctx, thread, driver.Expect{Epoch: epochs[thread]}, recs); err != nil {
+			return err
+		}
+		epochs[thread] = recs[0].Epoch
+		return nil
+	case 1, 2:
+		t, err := s.Thread(ctx, thread)
+		if errors.Is(err, driver.ErrNotFound) || err == nil && t.Deleted {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		below := t.LastSeq
+		var head uint64
+		for r, err := range s.Read(ctx, thread, driver.Query{Kinds: driver.Kinds(driver.KindStep), Reverse: true}) {
+			if err != nil {
+				return err
+			}
+			head = r.Seq
+			break
+		}
+		if err := j.release(m, s, thread, func(r *driver.Record) bool { return r.Seq >= below || r.Seq >= head }); err != nil {
+			return err
+		}
+		return s.Drop(ctx, thread, below)
+	}
+	j.prunes++
+	_, err := s.Prune(ctx, &driver.PruneOptions{Now: rnd.IntN(3) > 0})
+	return err
 }
 
 func entry(thread string, r *driver.Record) string {
@@ -36,7 +104,7 @@ func entry(thread string, r *driver.Record) string {
 // error comes that the workload does not expect. It returns that error.
 func (j *journal) run(tb testing.TB, m *vfs.Mem, l *memLocks) (err error) {
 	ctx := context.Background()
-	j.written = map[string]bool{}
+	j.written, j.free, j.dropped = map[string]bool{}, map[string]int{}, map[string]bool{}
 	rnd := rand.New(rand.NewPCG(7, 7))
 	epochs := map[string]uint64{}
 	n := 0
@@ -50,8 +118,14 @@ func (j *journal) run(tb testing.TB, m *vfs.Mem, l *memLocks) (err error) {
 			handles = append(handles, s)
 		}
 		var waits []func() error
-		for i := range 14 {
+		for i := range map[bool]int{false: 14, true: 50}[j.maintain] {
 			thread := []string{"a", "b", "c"}[rnd.IntN(3)]
+			if j.maintain && rnd.IntN(3) == 0 {
+				if e := j.tidy(m, handles[i%2], rnd, thread, epochs); e != nil {
+					return errors.Join(e, closeAll(handles))
+				}
+				continue
+			}
 			recs := []*driver.Record{{Kind: driver.KindStep, ID: fmt.Sprintf("%04d", n), Time: 1, Events: 1}}
 			if epochs[thread] == 0 {
 				recs = []*driver.Record{{Kind: driver.KindClaim, Owner: "o", Time: 1}}
@@ -130,14 +204,21 @@ func (j *journal) check(m *vfs.Mem, ops int) error {
 				if !j.written[e] {
 					return fmt.Errorf("%.60s was never written", e)
 				}
-				if r.FirstEvent != events+1 || r.Seq <= seq {
+				gap := r.FirstEvent != events+1
+				if j.dropped[thread] {
+					gap = r.FirstEvent <= events
+				}
+				if gap && r.Events > 0 || r.Seq <= seq {
 					return fmt.Errorf("%.60s: event %d after %d, sequence %d after %d", e, r.FirstEvent, events, r.Seq, seq)
 				}
-				events, seq = events+uint64(r.Events), r.Seq
+				events, seq = r.FirstEvent-1+uint64(r.Events), r.Seq
 				there[e] = true
 			}
 		}
 		for _, a := range j.acked {
+			if free, ok := j.free[a.entry]; ok && free < ops {
+				continue
+			}
 			if a.ops <= ops && !there[a.entry] {
 				return fmt.Errorf("%.60s was acknowledged and is gone", a.entry)
 			}
@@ -158,25 +239,34 @@ func (j *journal) check(m *vfs.Mem, ops int) error {
 
 // TestPowerCut cuts the power after every operation, with what was not synced gone, kept, or torn in sectors at random.
 func TestPowerCut(t *testing.T) {
+	for name, maintain := range map[string]bool{"appends": false, "maintenance": true} {
+		t.Run(name, func(t *testing.T) { powerCut(t, maintain) })
+	}
+}
+
+func powerCut(t *testing.T, maintain bool) {
 	m := &vfs.Mem{}
-	j := &journal{}
+	j := &journal{maintain: maintain}
 	if err := j.run(t, m, newMemLocks(m)); err != nil {
 		t.Fatal(err)
 	}
 	log := m.Log()
-	if len(log) < 100 || len(j.acked) < 30 {
-		t.Fatalf("the workload has %d operations and %d acknowledged records: too few to show anything", len(log), len(j.acked))
+	if len(log) < 100 || len(j.acked) < 30 || maintain && j.prunes < 5 {
+		t.Fatalf("the workload has %d operations, %d acknowledged records and %d prunes: too few to show anything", len(log), len(j.acked), j.prunes)
 	}
 	rnd := rand.New(rand.NewPCG(1, 2))
+	cuts := 0
 	for ops := range len(log) + 1 {
 		torn := rnd.IntN(8) + 1
 		for i, keep := range []func() bool{
 			func() bool { return false },
 			func() bool { return rnd.IntN(9) >= torn },
+			func() bool { return true },
 		} {
-			if i == ops%2 && !soak() {
+			if i != ops%3 && !soak() {
 				continue
 			}
+			cuts++
 			if err := j.check(vfs.Replay(log[:ops], keep), ops); err != nil {
 				last := "nothing"
 				if ops > 0 {
@@ -186,7 +276,7 @@ func TestPowerCut(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("power cuts after each of %d operations, %d acknowledged records", len(log), len(j.acked))
+	t.Logf("%d power cuts over %d operations, %d acknowledged records, %d prunes: nothing lost, nothing false", cuts, len(log), len(j.acked), j.prunes)
 }
 
 // TestFaults makes every operation fail in turn. The error must surface, or the operation must have been made good, and what was
