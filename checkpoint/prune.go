@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/dashhost/dashhost/checkpoint/driver"
@@ -13,9 +14,10 @@ import (
 type PruneOptions struct {
 	Thread string  // only this one's checkpoints, default all that Filter selects
 	Filter *Filter // which threads' checkpoints, default all
-	// A checkpoint is kept if KeepLast or MaxAge says so. If neither is set all are. The newest one of each namespace always is,
-	// with the tasks, questions and answers that belong to it.
-	KeepLast int           // the newest so many of each namespace, default 0
+	// A checkpoint is kept if KeepLast or MaxAge says so. If neither is set all are. They count in the top level namespace, or in the
+	// newest if that has no checkpoint; of the others, those are kept that were made since. The newest one of each namespace
+	// always is, with the tasks, questions and answers that belong to it.
+	KeepLast int           // the newest so many, default 0
 	MaxAge   time.Duration // those that are younger, default 0
 	Now      bool          // rewrite files that hold anything that is not wanted; default: where little is left that is wanted
 	DryRun   bool          // change nothing, report what would be
@@ -139,96 +141,118 @@ type chain struct {
 	snapshots map[string]uint64 // newest, by id
 }
 
+func (c *chain) head() *Record { return c.steps[len(c.steps)-1] }
+
 // keptFrom is the index of the oldest step that is kept.
 func (c *chain) keptFrom(o *PruneOptions, now time.Time) int {
-	last := len(c.steps) - 1
-	from := last
+	from := len(c.steps) - 1
 	if o.KeepLast > 0 {
 		from = max(0, len(c.steps)-o.KeepLast)
 	}
 	if o.MaxAge > 0 {
 		oldest := now.Add(-o.MaxAge).UnixMicro()
-		for i := from - 1; i >= 0 && c.steps[i].Time >= oldest; i-- {
-			from = i
+		for from > 0 && c.steps[from-1].Time >= oldest {
+			from--
 		}
 	}
 	return from
 }
 
-// planCut says where t is cut, nil if it is not.
-func (s *Store) planCut(ctx context.Context, t *driver.Thread, o *PruneOptions) (*cut, error) {
-	chains := map[string]*chain{}
-	type place struct {
-		seq  uint64
-		ns   string
-		kind Kind
-	}
-	var all []place
-	for d, err := range s.d.Read(ctx, t.Name, driver.Query{AllNamespaces: true}) {
+// alone says whether the oldest step that is left can be read without what goes, and what continues it too: a head below the cut goes
+// as soon as another step is the head.
+func (c *chain) alone(st *Record, below uint64) bool {
+	return c.snapshots[st.ID] >= below || st.Seq >= below && (st.Parent == "" || c.snapshots[st.Parent] >= below)
+}
+
+// layout is where the records of a thread are.
+type layout struct {
+	chains map[string]*chain // namespaces that have a step
+	all    []place
+	oldest uint64 // head
+}
+
+type place struct {
+	seq  uint64
+	ns   string
+	kind Kind
+}
+
+func (s *Store) layout(ctx context.Context, thread string) (*layout, error) {
+	l := &layout{chains: map[string]*chain{}}
+	for d, err := range s.d.Read(ctx, thread, driver.Query{AllNamespaces: true}) {
 		if err != nil {
-			return nil, s.appendError(t.Name, err)
+			return nil, s.appendError(thread, err)
 		}
-		all = append(all, place{d.Seq, d.Namespace, d.Kind})
-		c := chains[d.Namespace]
-		if c == nil {
-			c = &chain{snapshots: map[string]uint64{}}
-			chains[d.Namespace] = c
-		}
-		switch d.Kind {
-		case KindStep:
-			c.steps = append(c.steps, &Record{
-				Namespace: d.Namespace, ID: d.ID, Parent: d.Parent, Seq: d.Seq, Time: d.Time, Thread: t.Name, AcceptLoss: d.Flags&driver.FlagAcceptLoss != 0,
-			})
-		case KindSnapshot:
-			c.snapshots[d.ID] = d.Seq
-		}
-	}
-	given, err := s.givenUp(ctx, t.Name)
-	if err != nil {
-		return nil, err
-	}
-	plan := &cut{below: ^uint64(0), bases: map[string]*Record{}}
-	heads := map[string]uint64{}
-	var newest uint64
-	for ns, c := range chains {
-		if len(c.steps) == 0 {
+		l.all = append(l.all, place{d.Seq, d.Namespace, d.Kind})
+		if d.Kind != KindStep && d.Kind != KindSnapshot {
 			continue
 		}
-		head := c.steps[len(c.steps)-1]
-		heads[ns], newest = head.Seq, max(newest, head.Seq)
-		from := c.keptFrom(o, s.now())
-		base := c.steps[from]
-		at := base.Seq
-		if snap, ok := c.snapshots[base.Parent]; ok && snap == base.Seq-1 { // written in front of it
-			at = snap
+		c := l.chains[d.Namespace]
+		if c == nil {
+			c = &chain{snapshots: map[string]uint64{}}
+			l.chains[d.Namespace] = c
 		}
-		if head.AcceptLoss { // tasks since the step that it stands for belong to it
-			since, err := s.since(ctx, head, given)
-			if err != nil {
-				return nil, err
-			}
-			plan.below = min(plan.below, since)
+		if d.Kind == KindSnapshot {
+			c.snapshots[d.ID] = d.Seq
+			continue
 		}
-		if base != head {
-			plan.below = min(plan.below, at)
+		c.steps = append(c.steps, &Record{
+			Thread: thread, Namespace: d.Namespace, ID: d.ID, Parent: d.Parent, Seq: d.Seq, Time: d.Time, AcceptLoss: d.Flags&driver.FlagAcceptLoss != 0,
+		})
+	}
+	maps.DeleteFunc(l.chains, func(_ string, c *chain) bool { return len(c.steps) == 0 })
+	for _, c := range l.chains {
+		if seq := c.head().Seq; l.oldest == 0 || seq < l.oldest {
+			l.oldest = seq
 		}
 	}
-	if len(heads) == 0 {
-		return nil, nil
+	return l, nil
+}
+
+// main is the namespace that KeepLast and MaxAge count in: the top level, or the newest if that has no step.
+func (l *layout) main() *chain {
+	if c := l.chains[""]; c != nil {
+		return c
 	}
-	plan.below = min(plan.below, newest)
-	var oldest uint64
-	for _, seq := range heads {
-		if oldest == 0 || seq < oldest {
-			oldest = seq
+	var newest *chain
+	for _, c := range l.chains {
+		if newest == nil || c.head().Seq > newest.head().Seq {
+			newest = c
 		}
 	}
-	for _, p := range all { // as the driver does
-		head := heads[p.ns]
-		if driver.ThreadKinds.Has(p.kind) {
-			head = oldest
+	return newest
+}
+
+// goes says whether a driver drops a record.
+func (l *layout) goes(p place, below uint64) bool {
+	head := l.oldest
+	if !driver.ThreadKinds.Has(p.kind) {
+		c := l.chains[p.ns]
+		if c == nil {
+			return false
 		}
-		if p.seq < plan.below && p.seq < head {
+		head = c.head().Seq
+	}
+	return p.seq < below && p.seq < head
+}
+
+// planCut says where t is cut, nil if it is not.
+func (s *Store) planCut(ctx context.Context, t *driver.Thread, o *PruneOptions) (*cut, error) {
+	l, err := s.layout(ctx, t.Name)
+	if err != nil || len(l.chains) == 0 {
+		return nil, err
+	}
+	c := l.main()
+	base := c.steps[c.keptFrom(o, s.now())]
+	plan := &cut{below: base.Seq, bases: map[string]*Record{}}
+	if snap := c.snapshots[base.Parent]; snap > 0 && snap == base.Seq-1 { // written in front of it
+		plan.below = snap
+	}
+	if err := s.keepAccepted(ctx, t.Name, l, plan); err != nil {
+		return nil, err
+	}
+	for _, p := range l.all {
+		if l.goes(p, plan.below) {
 			plan.records++
 			if p.kind == KindStep {
 				plan.steps++
@@ -238,23 +262,36 @@ func (s *Store) planCut(ctx context.Context, t *driver.Thread, o *PruneOptions) 
 	if plan.steps == 0 {
 		return nil, nil
 	}
-	for ns, c := range chains {
+	for ns, c := range l.chains {
 		for _, st := range c.steps {
-			if st.Seq < plan.below && st.Seq < heads[ns] {
-				continue
+			if !l.goes(place{st.Seq, ns, KindStep}, plan.below) {
+				if !c.alone(st, plan.below) {
+					plan.bases[ns] = st
+				}
+				break
 			}
-			if !c.alone(st, plan.below) {
-				plan.bases[ns] = st
-			}
-			break
 		}
 	}
 	return plan, nil
 }
 
-// alone says whether the oldest step that is left can be read without what goes.
-func (c *chain) alone(st *Record, below uint64) bool {
-	return st.Parent == "" || c.snapshots[st.ID] >= below || c.snapshots[st.Parent] >= below
+// keepAccepted keeps what came after the step that a head stands for which has accepted a loss: tasks that ended there have ended.
+func (s *Store) keepAccepted(ctx context.Context, thread string, l *layout, plan *cut) error {
+	for _, c := range l.chains {
+		if !c.head().AcceptLoss {
+			continue
+		}
+		given, err := s.givenUp(ctx, thread)
+		if err != nil {
+			return err
+		}
+		since, err := s.since(ctx, c.head(), given)
+		if err != nil {
+			return err
+		}
+		plan.below = min(plan.below, since)
+	}
+	return nil
 }
 
 // snapshotBases writes the state at each base, so that it needs nothing before it.

@@ -161,7 +161,7 @@ func (s *store) Drop(ctx context.Context, thread string, below uint64) error {
 	}
 	defer s.m.mu.Unlock()
 	th := s.m.table.Get(thread)
-	if th == nil {
+	if th == nil || len(th.Refs) == 0 {
 		return driver.ErrNotFound
 	}
 	s.free(th.Drop(below))

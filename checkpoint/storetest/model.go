@@ -24,6 +24,7 @@ type life struct {
 	epoch  uint64
 	events uint64
 	steps  []moment
+	gone   []string // ids of dropped steps
 	tail   int
 	exists bool
 	held   *checkpoint.Claim
@@ -44,7 +45,7 @@ func Model(t *testing.T, open Open) {
 		m.stores = []*checkpoint.Store{m.store(), m.store()}
 		rt.Repeat(map[string]func(*rapid.T){
 			"claim": m.claim, "step": m.step, "step2": m.step, "step3": m.step, "task": m.task, "release": m.release, "delete": m.remove,
-			"fork": m.fork, "reopen": m.reopen, "cancel": m.cancel, "": m.check,
+			"fork": m.fork, "reopen": m.reopen, "cancel": m.cancel, "prune": m.prune, "": m.check,
 		})
 		for _, s := range m.stores {
 			if err := s.Close(); err != nil {
@@ -213,6 +214,28 @@ func (m *machine) remove(t *rapid.T) {
 	m.world.threads[name] = &life{epoch: l.epoch + 1, events: l.events}
 }
 
+func (m *machine) prune(t *rapid.T) {
+	s := rapid.SampledFrom(m.stores).Draw(t, "store")
+	keep := rapid.IntRange(1, 4).Draw(t, "keep")
+	rep, err := s.Prune(context.Background(), &checkpoint.PruneOptions{KeepLast: keep, Now: rapid.Bool().Draw(t, "now")})
+	if err != nil {
+		t.Fatalf("prune: %v", err)
+	}
+	dropped := int64(0)
+	for _, l := range m.world.threads {
+		if n := len(l.steps) - keep; n > 0 {
+			for _, st := range l.steps[:n] {
+				l.gone = append(l.gone, st.id)
+			}
+			l.steps = slices.Clone(l.steps[n:])
+			dropped += int64(n)
+		}
+	}
+	if rep.Steps != dropped {
+		t.Fatalf("prune dropped %d steps, want %d", rep.Steps, dropped)
+	}
+}
+
 func (m *machine) reopen(t *rapid.T) {
 	i := rapid.IntRange(0, 1).Draw(t, "which")
 	old := m.stores[i]
@@ -271,9 +294,14 @@ func (m *machine) checkThread(t *rapid.T, s *checkpoint.Store, name string, l *l
 		}
 		return
 	}
+	for _, id := range l.gone[max(0, len(l.gone)-1):] {
+		if _, _, err := s.State(ctx, name, "", id); !errors.Is(err, checkpoint.ErrNotFound) {
+			t.Fatalf("state of %q at %q, which was dropped: %v", name, id, err)
+		}
+	}
 	last := l.steps[len(l.steps)-1]
 	some := l.steps[len(l.steps)/2]
-	for id, want := range map[string]moment{"": last, some.id: some} {
+	for id, want := range map[string]moment{"": last, some.id: some, l.steps[0].id: l.steps[0]} {
 		r, st, err := s.State(ctx, name, "", id)
 		if err != nil {
 			t.Fatalf("state of %q at %q: %v", name, id, err)
