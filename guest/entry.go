@@ -33,7 +33,7 @@ import (
 // the name of the entry, so that an entry under another name is as good as damaged. The sum of all is one over the sums
 // of pieces of 1 MiB, which are taken on all processors at once, of everything before it.
 const (
-	entryMagic  = "dashhost code 2\n"
+	entryMagic  = "dashhost code 3\n"
 	trailerSize = 3*8 + 2*sha256.Size + len(entryMagic)
 	entryPiece  = 1 << 20
 	maxNotes    = 16 << 20
@@ -108,6 +108,8 @@ func prepare(wasm []byte, o *ModuleOptions, table uint32) (*prepared, error) {
 	if p.Metered, err = meter.Rewrite(m); err != nil {
 		return nil, because(err)
 	}
+	info.Obstacles = p.Metered.Obstacles
+	spare(m)
 	p.wasm = wasmbin.Encode(m)
 	return p, nil
 }

@@ -108,7 +108,7 @@ func TestPoolProperty(t *testing.T) {
 		var live, most atomic.Int32
 		p, err := m.NewPool(PoolConfig{
 			Max:      highest,
-			Policy:   rapid.SampledFrom([]Policy{PolicyFresh, PolicyReuse}).Draw(t, "policy"),
+			Policy:   rapid.SampledFrom([]Policy{PolicyReset, PolicyFresh, PolicyReuse}).Draw(t, "policy"),
 			ReuseMax: rapid.IntRange(1, 3).Draw(t, "reuse max"),
 			Limits:   Limits{Deadline: 20 * time.Millisecond, Output: 2048},
 			Start:    func() Host { return &recorder{} },

@@ -158,7 +158,7 @@ func (in *instance) enter(mod api.Module, name string) {
 func (in *instance) leave() {
 	r := recover()
 	if r != nil && in.broken == nil {
-		in.broken = in.pool.code.rt.panicked(in.inside, r)
+		in.broken = in.pool.rt.panicked(in.inside, r)
 	}
 	in.inside = ""
 	in.args = args{}
@@ -205,7 +205,7 @@ func (in *instance) remember(fn string, err error) abi.Errno {
 		errno = abi.Internal
 	}
 	if errno == abi.Internal {
-		in.pool.code.rt.log.Error("host function failed", "module", in.pool.name, "function", fn, "error", err)
+		in.pool.rt.log.Error("host function failed", "module", in.pool.name, "function", fn, "error", err)
 	}
 	in.lastErr = err.Error()
 	var e *abi.Error

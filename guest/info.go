@@ -22,6 +22,9 @@ type Info struct {
 	CodeBytes     int64
 	DataBytes     int64
 	TableElements int64 // minimum sizes of all tables
+	// Obstacles say why an instance cannot be put back to what it was, so that PolicyReset gives every call a
+	// fresh one. Empty: it can.
+	Obstacles []string
 }
 
 // Import is one imported function.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/dashhost/dashhost/abi"
 )
@@ -26,8 +24,15 @@ type instance struct {
 	base   context.Context // carries the memory allocator while the runtime instantiates
 	result [1]uint64       // parameter and result of an exported function
 
-	calls int // how many it has begun to serve
-	spent bool
+	globals []api.MutableGlobal // those of the image, under policy reset
+
+	calls    int    // how many it has begun to serve
+	dirty    bool   // policy reset: it must be put back before it serves another
+	spent    bool   // it must not serve another
+	reason   Reason // why
+	held     int64  // bytes it counts with while it waits for a call
+	parked   uint64 // when it began to, in the runtime's count
+	cleaning bool   // it is being put back in the background; under Pool.mu
 
 	call // state of the current call, replaced whole
 }
@@ -55,65 +60,12 @@ func (in *instance) Value(key any) any {
 	return in.base.Value(key)
 }
 
-// start makes an instance and runs its start phase. On error nothing of it is left.
-func (p *Pool) start(ctx context.Context) (*instance, error) {
-	in := &instance{pool: p, limits: &p.limits}
-	in.memory.limit = wholePages(p.limits.Memory)
-	in.done = make(chan struct{})
-	in.base = experimental.WithMemoryAllocator(context.Background(), &in.memory)
-	in.call = call{phase: abi.PhaseStart, budget: newBudget("start_fuel", p.limits.StartFuel)}
-	err := p.code.rt.guard("start host", func() error { in.host = p.cfg.Start(); return nil })
-	if err != nil {
-		return nil, &StartError{Stage: "host", Err: err}
-	}
-	if !p.register(in) {
-		return nil, ErrClosed
-	}
-	in.begin(ctx, "start_deadline", p.limits.StartDeadline)
-	err = in.startPhase()
-	if s := in.end(); s != running && err == nil {
-		err = &StartError{Stage: abi.ExportStart, Err: in.err(s)}
-	}
-	p.startFuel.Add(in.used())
-	if err != nil {
-		in.retire()
-		return nil, err
-	}
-	return in, nil
-}
-
-func (in *instance) startPhase() error {
-	mod, err := in.pool.code.instantiate(in)
-	if err != nil {
-		return &StartError{Stage: "instantiate", Text: in.failure, Err: in.outcome(err)}
-	}
-	in.mod = mod
-	in.bind(mod)
-	if f := mod.ExportedFunction(abi.ExportInitialize); f != nil {
-		in.stack()
-		if err := f.CallWithStack(in, in.result[:]); err != nil {
-			return &StartError{Stage: abi.ExportInitialize, Text: in.failure, Err: in.outcome(err)}
-		}
-	}
-	if f := mod.ExportedFunction(abi.ExportStart); f != nil {
-		in.stack()
-		in.result[0] = uint64(in.pool.cfg.ConfigLen)
-		if err := f.CallWithStack(in, in.result[:]); err != nil {
-			return &StartError{Stage: abi.ExportStart, Text: in.failure, Err: in.outcome(err)}
-		}
-		if status := int32(in.result[0]); status != 0 {
-			return &StartError{Stage: abi.ExportStart, Status: status, Text: in.failure}
-		}
-	}
-	in.run = mod.ExportedFunction(abi.ExportRun)
-	return nil
-}
-
 // serve runs dash_run for h.
 func (in *instance) serve(ctx context.Context, h Host, inputLen int) (Result, error) {
 	in.calls++
-	in.spent = true // until the call has ended well
+	in.spent, in.reason = true, RetiredInternal // until the call has ended well
 	in.call = call{host: h, phase: abi.PhaseRun, budget: newBudget("fuel", in.limits.Fuel)}
+	in.memory.refused = 0
 	in.stack()
 	in.fill()
 	in.result[0] = uint64(inputLen)
@@ -131,11 +83,15 @@ func (in *instance) serve(ctx context.Context, h Host, inputLen int) (Result, er
 	} else {
 		err = in.verdict(res.Status)
 	}
-	in.spent = in.end() != running || err != nil
-	in.call, in.caller = call{}, nil
+	in.spent = false
+	if s := in.end(); s != running && err == nil {
+		in.condemn(reasonOf(in.err(s))) // the call ended in time, but what stops it is on its way
+	}
 	if err != nil {
+		in.condemn(reasonOf(err))
 		res.Status = abi.Failed
 	}
+	in.call, in.caller = call{}, nil
 	return res, err
 }
 
@@ -152,21 +108,24 @@ func (in *instance) verdict(s abi.Status) error {
 	return nil
 }
 
-// retire closes the instance for good.
+// condemn notes that the instance must not serve another call, and why. The first reason stands.
+func (in *instance) condemn(why Reason) {
+	if !in.spent {
+		in.spent, in.reason = true, why
+	}
+}
+
+// retire counts a spent instance as gone and closes it for good.
 func (in *instance) retire() {
-	in.spent = true
-	in.pool.unregister(in)
+	in.pool.mu.Lock()
+	in.pool.strike(in)
+	in.pool.mu.Unlock()
 	if in.mod != nil {
 		// Closing an anonymous module without files cannot fail; there is nothing to tell the caller.
 		if err := in.mod.Close(context.Background()); err != nil {
-			in.pool.code.rt.log.Error("close instance", "module", in.pool.name, "error", err)
+			in.pool.rt.log.Error("close instance", "module", in.pool.name, "error", err)
 		}
 	}
 	in.call = call{}
 	in.memory.release()
-}
-
-// instantiate makes an anonymous instance without start functions. A start section runs in it.
-func (c *code) instantiate(in *instance) (api.Module, error) {
-	return c.rt.wz.InstantiateModule(in, c.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/dashhost/dashhost/abi"
+	"github.com/dashhost/dashhost/guest/meter"
 	"github.com/dashhost/dashhost/guest/wasmbin"
 )
 
@@ -84,10 +85,15 @@ func Inspect(wasm []byte, o *ModuleOptions) (*Info, error) {
 	if e != nil {
 		return nil, e.of(o.Name)
 	}
-	_, info, e := examine(wasm, o)
+	m, info, e := examine(wasm, o)
 	if e != nil {
 		return nil, e.of(o.Name)
 	}
+	r, err := meter.Rewrite(m)
+	if err != nil {
+		return nil, because(err).of(o.Name)
+	}
+	info.Obstacles = r.Obstacles
 	return info, nil
 }
 

@@ -17,23 +17,27 @@ import (
 type Policy string
 
 const (
-	// PolicyFresh gives every call a new instance. It is the default.
+	// PolicyReset puts the instance back to what it was after its start phase: the next call cannot tell it
+	// from a new one. It is the default. A module that cannot be put back gets PolicyFresh instead;
+	// Info.Obstacles and Stats.Fallback say why.
+	PolicyReset Policy = "reset"
+	// PolicyFresh gives every call a new instance.
 	PolicyFresh Policy = "fresh"
 	// PolicyReuse hands the instance with all it remembers to the next call: for kept-alive interpreters
 	// and for guests that are trusted not to mix up their calls.
 	PolicyReuse Policy = "reuse"
-	// PolicyReset puts an instance back to what it was after its start phase. NewPool gives ErrNotInVersion.
-	PolicyReset Policy = "reset"
 )
 
 // PoolConfig describes the instances of one node.
 type PoolConfig struct {
-	Policy    Policy      // "" = PolicyFresh
-	ConfigLen int         // parameter of dash_start, length of the node's configuration
-	Limits    Limits      // zero fields = DefaultLimits
-	Max       int         // instances at a time; 0 = GOMAXPROCS
-	ReuseMax  int         // calls that one instance serves under PolicyReuse; 0 = 10,000
-	Start     func() Host // makes the host of one instance's start phase; required, called concurrently
+	Policy    Policy // "" = PolicyReset
+	ConfigLen int    // parameter of dash_start, length of the node's configuration
+	Limits    Limits // zero fields = DefaultLimits
+	Max       int    // instances at a time; 0 = GOMAXPROCS
+	ReuseMax  int    // calls that one instance serves under PolicyReuse; 0 = 10,000
+	// Start makes the host of one instance's start phase; required, called concurrently. All these hosts
+	// must answer alike: under PolicyReset what the first instance made of the answers serves the others too.
+	Start func() Host
 }
 
 const defaultReuseMax = 10_000
@@ -47,41 +51,41 @@ type Result struct {
 	Duration   time.Duration // of dash_run
 }
 
-// Stats is what a pool has done and holds. The counters only grow.
-type Stats struct {
-	Max     int // instances at a time
-	Idle    int // instances that wait for a call
-	Busy    int // calls that run or start an instance
-	Waiting int // calls that wait for an instance
-
-	Calls   uint64 // calls that got an instance
-	Failed  uint64 // of them, those that returned an error
-	Started uint64 // start phases begun
-	Retired uint64 // instances that are gone
-
-	Fuel      uint64 // units that calls were charged, also those that failed
-	StartFuel uint64 // units that start phases were charged
-}
-
-// Pool runs the calls of one node on a bounded number of instances. Calls wait in the order in which they
-// came. A Pool is safe for concurrent use.
+// Pool runs the calls of one node on a bounded number of instances. It belongs to one module with one
+// configuration and one set of grants, so that nothing of them is ever mixed. Calls wait in the order in which
+// they came. A Pool is safe for concurrent use.
 type Pool struct {
-	code   *code
-	name   string
-	cfg    PoolConfig
-	limits Limits
+	rt       *Runtime
+	code     *code
+	name     string
+	cfg      PoolConfig
+	limits   Limits
+	declared uint64   // maximum that the module declares for its memory, bytes
+	fallback []string // why PolicyReset became PolicyFresh
 
-	calls, failed, started, retired atomic.Uint64
-	fuel, startFuel                 atomic.Uint64
+	backoff backoff
+	image   atomic.Pointer[image] // PolicyReset: what instances are put back to, nil until one has started
+	first   chan struct{}         // holds a value while the first one starts
 
-	mu      sync.Mutex
-	busy    int                    // slots taken: calls that run or start an instance
-	queue   []*waiter              // calls that wait for a slot, in order
-	idle    []*instance            // newest last
-	all     map[*instance]struct{} // idle and busy
-	closed  bool
-	drained chan struct{} // closed when the pool is closed and no slot is taken
-	freed   bool          // the compiled code was given back
+	calls, failed, resets, written atomic.Uint64
+	fuel, startFuel                atomic.Uint64
+
+	mu       sync.Mutex
+	live     int                    // instances that exist or are being started
+	clean    []*instance            // ready for a call, newest last
+	dirty    []*instance            // to be put back
+	spent    []*instance            // to be closed
+	cleaning int                    // being put back in the background
+	closing  int                    // being closed in the background
+	cleaner  bool                   // a goroutine is at it
+	queue    []*waiter              // calls that wait, in order
+	all      map[*instance]struct{} // every instance that is not retired
+	closed   bool
+	drained  chan struct{} // closed when the pool is closed and has no instance left
+
+	started, cloned, retired, waits uint64
+	waited                          time.Duration
+	reasons                         map[Reason]uint64
 }
 
 // NewPool makes a pool of instances of m. It fails with ErrClosed, ErrNotInVersion, a *LoadError if the
@@ -99,27 +103,32 @@ func (m *Module) NewPool(c PoolConfig) (*Pool, error) {
 		return nil, err
 	}
 	p := &Pool{
-		code: code, name: m.name, cfg: c, limits: limits,
-		all: make(map[*instance]struct{}), drained: make(chan struct{}),
+		rt: m.rt, code: code, name: m.name, cfg: c, limits: limits, declared: uint64(m.info.Memory.MaxPages) * PageSize,
+		first: make(chan struct{}, 1), all: make(map[*instance]struct{}), drained: make(chan struct{}),
+		reasons: make(map[Reason]uint64),
 	}
-	if !code.rt.adopt(p) {
+	if c.Policy == PolicyReset && len(code.meter.Obstacles) > 0 {
+		p.cfg.Policy, p.fallback = PolicyFresh, code.meter.Obstacles
+	}
+	if !m.rt.adopt(p) {
 		code.release()
 		return nil, ErrClosed
 	}
 	return p, nil
 }
 
+// full is what an instance counts with while it runs, bytes.
+func (p *Pool) full() int64 { return int64(min(wholePages(p.limits.Memory), p.declared)) }
+
 // check fills in the defaults and reports all faults at once.
 func (c *PoolConfig) check() (Limits, error) {
 	var faults []error
 	switch c.Policy {
 	case "":
-		c.Policy = PolicyFresh
-	case PolicyFresh, PolicyReuse:
-	case PolicyReset:
-		faults = append(faults, fmt.Errorf("policy %s: %w", c.Policy, ErrNotInVersion))
+		c.Policy = PolicyReset
+	case PolicyReset, PolicyFresh, PolicyReuse:
 	default:
-		faults = append(faults, fmt.Errorf("policy %q is unknown, expected %s or %s", c.Policy, PolicyFresh, PolicyReuse))
+		faults = append(faults, fmt.Errorf("policy %q is unknown, expected %s, %s or %s", c.Policy, PolicyReset, PolicyFresh, PolicyReuse))
 	}
 	if c.ConfigLen < 0 || c.ConfigLen > abi.MaxSize {
 		faults = append(faults, fmt.Errorf("configuration length %d is not between 0 and %d", c.ConfigLen, abi.MaxSize))
@@ -144,61 +153,37 @@ func (c *PoolConfig) check() (Limits, error) {
 // an instance until ctx ends; waiting and the start phase do not count in the deadline.
 //
 // The error is nil when the guest ended the call itself, with whatever status. Otherwise it is ctx's
-// error, ErrClosed, a *StartError, *LimitError, *TrapError, *ExitError, *ViolationError or *InternalError,
-// the instance is retired, and what the guest gave to h does not count.
+// error, ErrClosed, a *StartError, *BackoffError, *LimitError, *TrapError, *ExitError, *ViolationError or
+// *InternalError, the instance is retired, and what the guest gave to h does not count.
 func (p *Pool) Call(ctx context.Context, h Host, inputLen int) (Result, error) {
 	if inputLen < 0 || int64(inputLen) > p.limits.Input {
 		return Result{Status: abi.Failed}, breach("input", p.limits.Input, int64(inputLen))
 	}
-	if err := p.enter(ctx); err != nil {
+	in, err := p.acquire(ctx)
+	if err != nil {
 		return Result{Status: abi.Failed}, err
 	}
-	defer p.leave()
+	defer p.release(in)
 	p.calls.Add(1)
-	res, err := p.serve(ctx, h, inputLen)
+	res, err := in.serve(ctx, h, inputLen)
+	p.fuel.Add(res.Fuel)
 	if err != nil {
 		p.failed.Add(1)
 	}
 	return res, err
 }
 
-func (p *Pool) serve(ctx context.Context, h Host, inputLen int) (Result, error) {
-	in, err := p.take(ctx)
+// reset puts a dirty instance back. One that cannot be put back is spent.
+func (p *Pool) reset(in *instance) {
+	n, err := in.restore(p.image.Load(), p.rt.pages)
 	if err != nil {
-		return Result{Status: abi.Failed}, err
+		p.rt.log.Warn("instance is not put back", "module", p.name, "error", err)
+		in.condemn(RetiredReset)
+		return
 	}
-	defer p.give(in)
-	res, err := in.serve(ctx, h, inputLen)
-	p.fuel.Add(res.Fuel)
-	return res, err
-}
-
-// take gives an idle instance, the one used last, or starts one.
-func (p *Pool) take(ctx context.Context) (*instance, error) {
-	p.mu.Lock()
-	if n := len(p.idle); n > 0 {
-		in := p.idle[n-1]
-		p.idle[n-1] = nil
-		p.idle = p.idle[:n-1]
-		p.mu.Unlock()
-		return in, nil
-	}
-	p.mu.Unlock()
-	return p.start(ctx)
-}
-
-// give takes an instance back after a call, or retires it.
-func (p *Pool) give(in *instance) {
-	if !in.spent && p.cfg.Policy == PolicyReuse && in.calls < p.cfg.ReuseMax {
-		p.mu.Lock()
-		if !p.closed {
-			p.idle = append(p.idle, in)
-			p.mu.Unlock()
-			return
-		}
-		p.mu.Unlock()
-	}
-	in.retire()
+	in.dirty = false
+	p.resets.Add(1)
+	p.written.Add(uint64(n))
 }
 
 // register notes an instance that is about to start. It reports false if the pool is closed.
@@ -209,35 +194,34 @@ func (p *Pool) register(in *instance) bool {
 		return false
 	}
 	p.all[in] = struct{}{}
-	p.started.Add(1)
+	p.started++
 	return true
 }
 
-func (p *Pool) unregister(in *instance) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.all, in)
-	p.retired.Add(1)
-	p.free()
+// strike counts a spent instance as gone, once. It is called with mu held.
+func (p *Pool) strike(in *instance) {
+	if _, there := p.all[in]; there {
+		delete(p.all, in)
+		p.retired++
+		p.reasons[in.reason]++
+	}
 }
 
-// free gives the compiled code back once the pool is closed and its last instance is gone. It is called
-// with mu held.
+// free gives back what the instances shared. It is called with mu held, once, when the last one is gone.
 func (p *Pool) free() {
-	if p.closed && p.busy == 0 && len(p.all) == 0 && !p.freed {
-		p.freed = true
-		p.code.rt.forget(p)
-		p.code.release()
+	if img := p.image.Load(); img != nil {
+		p.rt.quota.image(-img.bytes())
+		img.free()
 	}
+	p.rt.forget(p)
+	p.code.release()
 }
 
 // Close refuses new calls and those that wait, and returns when the running ones have ended. When ctx ends
 // first, they are cut off with ErrClosed and Close returns an error that says how many; they clean up
 // after themselves. Closing twice is harmless.
 func (p *Pool) Close(ctx context.Context) error {
-	for _, in := range p.shut() {
-		in.retire()
-	}
+	p.shut()
 	select {
 	case <-p.drained:
 		return nil
@@ -248,21 +232,10 @@ func (p *Pool) Close(ctx context.Context) error {
 	for in := range p.all {
 		in.fire(closing)
 	}
-	if p.busy == 0 {
+	if p.live == 0 {
 		return nil
 	}
-	return fmt.Errorf("module %s: cut off %d running calls: %w", p.name, p.busy, ctx.Err())
-}
-
-// Stats gives a snapshot.
-func (p *Pool) Stats() Stats {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return Stats{
-		Max: p.cfg.Max, Idle: len(p.idle), Busy: p.busy, Waiting: len(p.queue),
-		Calls: p.calls.Load(), Failed: p.failed.Load(), Started: p.started.Load(), Retired: p.retired.Load(),
-		Fuel: p.fuel.Load(), StartFuel: p.startFuel.Load(),
-	}
+	return fmt.Errorf("module %s: cut off %d running calls: %w", p.name, p.live, ctx.Err())
 }
 
 // wholePages is the largest memory that a limit allows.

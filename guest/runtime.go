@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/tetratelabs/wazero"
@@ -27,6 +30,12 @@ type Options struct {
 	// Interpreter runs guests without compiling them to machine code, as is done anyway where the machine
 	// is not supported: some 50 times slower. Default false.
 	Interpreter bool
+	// Memory is how many bytes the memories of all instances may have together, each running one counted
+	// with its limit. Calls for which there is no room wait; one may always run. 0 = three quarters of what
+	// the machine has, or the control group of the process, or GOMEMLIMIT if that is less.
+	Memory int64
+	// Now is the clock for when a module that fails to start is tried again. Default time.Now.
+	Now func() time.Time
 }
 
 // features is what the runtime is told to accept; package wasmbin has refused the rest before.
@@ -38,6 +47,11 @@ type Runtime struct {
 	wz    wazero.Runtime
 	cache *codeCache
 	log   hclog.Logger
+
+	quota quota
+	pages *pagemap // nil where the system does not tell which pages were written
+	now   func() time.Time
+	clock atomic.Uint64 // counts instances that begin to wait for a call
 
 	compiles atomic.Int64 // compilations begun
 	work     sync.WaitGroup
@@ -65,7 +79,17 @@ func Open(ctx context.Context, o *Options) (*Runtime, error) {
 	cfg = cfg.WithCoreFeatures(features).WithCompilationCache(cache.wz)
 	r := &Runtime{
 		wz: wazero.NewRuntimeWithConfig(ctx, cfg), cache: cache, log: log,
-		codes: make(map[codeKey]*code), pools: make(map[*Pool]struct{}),
+		now: o.Now, codes: make(map[codeKey]*code), pools: make(map[*Pool]struct{}),
+	}
+	if r.now == nil {
+		r.now = time.Now
+	}
+	if r.quota.max = o.Memory; o.Memory <= 0 {
+		r.quota.max = machineMemory() / 4 * 3
+	}
+	var err error
+	if r.pages, err = openPagemap(); err != nil {
+		log.Debug("instances are put back by copying", "error", err)
 	}
 	if err := errors.Join(buildDash(ctx, r.wz), buildWASI(ctx, r.wz), buildMeter(ctx, r.wz)); err != nil {
 		return nil, errors.Join(fmt.Errorf("host modules: %w", err), r.shut(ctx))
@@ -79,13 +103,9 @@ func Open(ctx context.Context, o *Options) (*Runtime, error) {
 func (r *Runtime) Close(ctx context.Context) error {
 	r.mu.Lock()
 	r.closed = true
-	pools := make([]*Pool, 0, len(r.pools))
-	for p := range r.pools {
-		pools = append(pools, p)
-	}
 	r.mu.Unlock()
 	var faults []error
-	for _, p := range pools {
+	for _, p := range r.allPools() {
 		faults = append(faults, p.Close(ctx))
 	}
 	if err := errors.Join(faults...); err != nil {
@@ -96,7 +116,15 @@ func (r *Runtime) Close(ctx context.Context) error {
 }
 
 func (r *Runtime) shut(ctx context.Context) error {
-	return errors.Join(r.wz.Close(ctx), r.cache.close(ctx))
+	err := errors.Join(r.wz.Close(ctx), r.cache.close(ctx), r.pages.close())
+	r.pages = nil
+	return err
+}
+
+func (r *Runtime) allPools() []*Pool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Keys(r.pools))
 }
 
 // adopt notes a pool that must be closed before the runtime. It reports false if the runtime is closed.

@@ -43,7 +43,7 @@ func pollOneoff(in *instance, word []uint64) uint32 {
 		// Ended by the deadline, the call ends with it (halt). Any other fault of the host's clock makes
 		// the sleep shorter, as a signal would.
 		if err := in.host.Sleep(in, wait); err != nil && in.stopped() == running {
-			in.pool.code.rt.log.Error("sleep", "module", in.pool.name, "error", err)
+			in.pool.rt.log.Error("sleep", "module", in.pool.name, "error", err)
 		}
 		in.halt()
 	}
