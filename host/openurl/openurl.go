@@ -3,6 +3,8 @@
 //
 //	file:DIR   a folder, made if it is not there (checkpoint/filestore)
 //	mem:       memory, gone with the process (checkpoint/memstore)
+//	postgres://user@host/database
+//	           a PostgreSQL server (checkpoint/pgstore, which says what else the URL may hold)
 //
 // and event sinks:
 //
@@ -24,6 +26,7 @@ import (
 	checkpointdriver "github.com/dashhost/dashhost/checkpoint/driver"
 	"github.com/dashhost/dashhost/checkpoint/filestore"
 	"github.com/dashhost/dashhost/checkpoint/memstore"
+	"github.com/dashhost/dashhost/checkpoint/pgstore"
 	"github.com/dashhost/dashhost/checkpoint/sealed"
 	"github.com/dashhost/dashhost/host"
 	"github.com/dashhost/dashhost/streaming/driver"
@@ -80,13 +83,15 @@ func Rekey(ctx context.Context, url string, o *Options, master sealed.Key) error
 }
 
 // open is the one place that knows the schemes of stores.
-func open(_ context.Context, url string, o *Options) (checkpointdriver.Driver, error) {
+func open(ctx context.Context, url string, o *Options) (checkpointdriver.Driver, error) {
 	scheme, rest, _ := strings.Cut(url, ":")
 	switch {
 	case scheme == "mem" && rest == "":
 		return memstore.New(), nil
 	case scheme == "file" && rest != "":
 		return filestore.Open(rest, &filestore.Options{ReadOnly: o.ReadOnly})
+	case scheme == "postgres" || scheme == "postgresql":
+		return pgstore.Open(ctx, url, &pgstore.Options{ReadOnly: o.ReadOnly})
 	}
 	return nil, &host.SchemeError{URL: url}
 }
