@@ -36,6 +36,11 @@ type codeCache struct {
 	wz  wazero.CompilationCache
 	log hclog.Logger
 
+	// compile does compilations elsewhere, nil for in this process.
+	compile func(ctx context.Context, job *CompileJob) error
+	life    context.Context // of the runtime: ends what is compiled elsewhere
+	end     context.CancelFunc
+
 	kept   string // directory of the entries, "" for none
 	max    int64  // bytes of all entries
 	reason error  // why new entries are not kept, nil if they are
@@ -56,8 +61,12 @@ const (
 // openCache opens the cache that o names, or one in memory if there is none or it cannot be used.
 func openCache(o *Options, log hclog.Logger) *codeCache {
 	c := &codeCache{log: log, max: o.CacheBytes}
+	c.life, c.end = context.WithCancel(context.Background())
 	if c.max == 0 {
 		c.max = defaultCacheBytes
+	}
+	if !o.Interpreter {
+		c.compile = o.Compile
 	}
 	if o.CacheDir != "" {
 		err := c.open(o.CacheDir)
@@ -66,8 +75,28 @@ func openCache(o *Options, log hclog.Logger) *codeCache {
 		}
 		c.reason = fmt.Errorf("%s: %w", o.CacheDir, err)
 	}
-	c.wz, c.kept = wazero.NewCompilationCache(), ""
+	if c.compile != nil {
+		err := c.openPrivate()
+		if err == nil {
+			return c
+		}
+		c.reason = errors.Join(c.reason, fmt.Errorf("compiled without limits of time and memory, for there is no place to hand code over: %w", err))
+		c.compile = nil
+	}
+	c.wz = wazero.NewCompilationCache()
 	return c
+}
+
+// openPrivate prepares a staging directory alone, for code that comes from elsewhere.
+func (c *codeCache) openPrivate() error {
+	stage, err := os.MkdirTemp("", "dashhost-"+stagePrefix)
+	if err != nil {
+		return err
+	}
+	if err := c.begin(stage); err != nil {
+		return errors.Join(err, os.RemoveAll(stage))
+	}
+	return nil
 }
 
 // open prepares directory and staging directory.
@@ -87,14 +116,18 @@ func (c *codeCache) open(dir string) error {
 	} else {
 		c.sweep(dir)
 	}
-	if err := c.begin(dir, stage); err != nil {
+	if err = c.begin(stage); err == nil {
+		err = c.shelve(dir)
+	}
+	if err != nil {
+		c.stage, c.kept = "", ""
 		return errors.Join(err, os.RemoveAll(stage))
 	}
 	return nil
 }
 
-// begin makes the runtime's cache in stage. Its directory there has the name that entries for it are kept under.
-func (c *codeCache) begin(dir, stage string) error {
+// begin makes the runtime's cache in stage.
+func (c *codeCache) begin(stage string) error {
 	wz, err := wazero.NewCompilationCacheWithDir(stage)
 	if err != nil {
 		return err
@@ -106,12 +139,17 @@ func (c *codeCache) begin(dir, stage string) error {
 	if len(made) != 1 {
 		return fmt.Errorf("%s: the runtime made %d directories, expected one", stage, len(made))
 	}
-	c.wz, c.stage = wz, stage
-	c.live, c.kept = filepath.Join(stage, made[0].Name()), filepath.Join(dir, made[0].Name())
+	c.wz, c.stage, c.live = wz, stage, filepath.Join(stage, made[0].Name())
+	return nil
+}
+
+// shelve finds the place of entries in dir: it has the name that the runtime gives to its own directory.
+func (c *codeCache) shelve(dir string) error {
+	c.kept = filepath.Join(dir, filepath.Base(c.live))
 	if c.reason == nil {
 		c.reason = os.MkdirAll(c.kept, 0o700)
 	}
-	if err := trusted(c.kept); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := trusted(c.kept); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -204,10 +242,13 @@ func (c *codeCache) around(key codeKey, p *prepared, compile func() error) error
 	if err := c.provide(p); err != nil {
 		c.log.Warn("compiled code: entry is not used", "error", err)
 	}
-	err := compile()
-	if err != nil && !c.writable() {
-		// The runtime gives up when it cannot write its cache, after it has kept the code in memory.
+	err := c.elsewhere(c.life, p)
+	if err == nil {
 		err = compile()
+		if err != nil && !c.writable() {
+			// The runtime gives up when it cannot write its cache, after it has kept the code in memory.
+			err = compile()
+		}
 	}
 	if cerr := c.collect(key, p); cerr != nil {
 		c.log.Warn("compiled code: entry is not kept", "key", key, "error", cerr)
@@ -254,7 +295,7 @@ func (c *codeCache) collect(key codeKey, p *prepared) error {
 	var faults []error
 	for _, f := range files {
 		path := filepath.Join(c.live, f.Name())
-		if c.reason == nil && (p.native == "" || f.Name() != p.File) {
+		if c.kept != "" && c.reason == nil && (p.native == "" || f.Name() != p.File) {
 			faults = append(faults, c.keep(key, path, p))
 		}
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -262,6 +303,12 @@ func (c *codeCache) collect(key codeKey, p *prepared) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// made tells whether the runtime has written anything.
+func (c *codeCache) made() (bool, error) {
+	files, err := os.ReadDir(c.live)
+	return len(files) > 0, err
 }
 
 // keep makes an entry of what the runtime has written.

@@ -3,11 +3,9 @@ package guest
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 
 	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/dashhost/dashhost/guest/meter"
 )
@@ -76,8 +74,7 @@ func (c *code) build(prepare func() (*prepared, error)) {
 }
 
 func (c *code) make(wasm []byte) (err error) {
-	ctx := experimental.WithCompilationWorkers(context.Background(), runtime.GOMAXPROCS(0))
-	c.compiled, err = c.rt.wz.CompileModule(ctx, wasm)
+	c.compiled, err = compileModule(context.Background(), c.rt.wz, wasm)
 	return err
 }
 

@@ -91,7 +91,9 @@ type notes struct {
 type prepared struct {
 	notes
 	wasm   []byte
-	native string // file of the entry it comes from, "" when it was made from the module's bytes
+	native string        // file of the entry it comes from, "" when it was made from the module's bytes
+	time   time.Duration // limits of compiling it, 0 for the defaults
+	memory int64
 }
 
 // prepare decodes, checks and meters a module. It fails with a *LoadError without a name.
@@ -100,7 +102,10 @@ func prepare(wasm []byte, o *ModuleOptions, table uint32) (*prepared, error) {
 	if e != nil {
 		return nil, e
 	}
-	p := &prepared{notes: notes{Name: o.Name, Growable: growable(m), Table: table, Meter: meter.Version, Info: info}}
+	p := &prepared{
+		notes: notes{Name: o.Name, Growable: growable(m), Table: table, Meter: meter.Version, Info: info},
+		time:  o.CompileTime, memory: o.CompileMemory,
+	}
 	if p.Growable {
 		capTables(m, table)
 	}

@@ -73,7 +73,7 @@ func (e *LimitError) Error() string {
 
 func (e *LimitError) amount(n int64) string {
 	switch e.Limit {
-	case "deadline", "start_deadline":
+	case "deadline", "start_deadline", "compile_time":
 		return fmt.Sprintf("%d us", n)
 	case "fuel", "start_fuel":
 		return fmt.Sprintf("%d units", n)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/dashhost/dashhost/abi"
 	"github.com/dashhost/dashhost/guest/meter"
@@ -20,6 +21,10 @@ type ModuleOptions struct {
 	SHA256   string         // expected digest of the bytes in hex; "" is not checked
 	MaxBytes int64          // size limit; 0 = DefaultLimits().ModuleBytes
 	Bounds   wasmbin.Bounds // zero fields = the defaults of package wasmbin
+	// CompileTime and CompileMemory, in bytes, limit the compilation where Options.Compile does it. 0 = DefaultCompileTime
+	// and DefaultCompileMemory.
+	CompileTime   time.Duration
+	CompileMemory int64
 	// Trusted takes modules with exceptions, which the runtime does not contain safely. Default false.
 	// A trusted module that uses them is refused with ErrNotInVersion.
 	Trusted bool
@@ -210,6 +215,9 @@ func compileError(err error, name string) error {
 	}
 	e := because(err)
 	e.Module, e.Section, e.Text = name, "code", "compile: "+err.Error()
+	if limit := (*LimitError)(nil); errors.As(err, &limit) {
+		e.Hint = "one large function costs most: build with less inlining, or raise the limit for a module you trust"
+	}
 	return e
 }
 

@@ -25,6 +25,13 @@ type Options struct {
 	// CacheBytes is how large all entries of the cache may be together; what was used longest ago goes first.
 	// Default 1 GiB.
 	CacheBytes int64
+	// Compile compiles modules that are not in the cache in a process that can be stopped, with limits of time and
+	// memory, by calling CompileTo there. It returns when the code is there, with the job's TimeExceeded or
+	// MemoryExceeded, or with what CompileTo returned; soon after ctx has ended with its error. One compilation runs at a
+	// time. Default: none, modules are compiled in this process, which only the static bounds of ModuleOptions protect.
+	// Without a directory for the cache the code passes through a private temporary one; if there is none either, modules
+	// are compiled in this process, and that is logged.
+	Compile func(ctx context.Context, job *CompileJob) error
 	// Logger gets what no caller can be told: faults of hosts and of the cache. nil is silent.
 	Logger hclog.Logger
 	// Interpreter runs guests without compiling them to machine code, as is done anyway where the machine
@@ -99,8 +106,10 @@ func Open(ctx context.Context, o *Options) (*Runtime, error) {
 
 // Close closes all pools (see Pool.Close, which says what happens when ctx ends first) and then the
 // runtime. When calls were cut off it returns an error and leaves the runtime to them; closing again
-// finishes what is left. A compilation that is under way is waited for, as it cannot be stopped.
+// finishes what is left. A compilation that is under way in this process is waited for, as it cannot be stopped; one
+// that runs elsewhere (Options.Compile) is.
 func (r *Runtime) Close(ctx context.Context) error {
+	r.cache.end()
 	r.mu.Lock()
 	r.closed = true
 	r.mu.Unlock()

@@ -19,6 +19,9 @@ import (
 type Options struct {
 	Logger   hclog.Logger // default silent
 	CacheDir string       // where compiled modules are kept; "" = only in memory
+	// Compile compiles modules in a process that can be stopped, see guest.Options.
+	// Default in this one.
+	Compile func(ctx context.Context, job *guest.CompileJob) error
 	// Store is the URL of the store and overrides the manifest's. "" = the
 	// manifest's, and "mem:" if that names none.
 	Store string
@@ -73,7 +76,9 @@ func New(o *Options) (*Host, error) {
 		h.opts.Clock = systemClock
 	}
 	var err error
-	h.guest, err = guest.Open(context.Background(), &guest.Options{CacheDir: h.opts.CacheDir, Logger: h.log.Named("guest")})
+	h.guest, err = guest.Open(context.Background(), &guest.Options{
+		CacheDir: h.opts.CacheDir, Compile: h.opts.Compile, Logger: h.log.Named("guest"),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -229,6 +229,7 @@ func moduleOptions(m *workflow.Module) *guest.ModuleOptions {
 			BodyBytes: bound(b.Function), Blocks: bound(b.Blocks), BlockLocals: bound(b.BlockLocals),
 			Nesting: bound(b.Nesting), BrTargets: bound(b.Targets),
 		},
+		CompileTime: b.CompileTime, CompileMemory: b.CompileMemory,
 	}
 }
 

@@ -21,6 +21,7 @@ type environ struct {
 	Getenv    func(string) string
 	Notify    func(chan<- os.Signal) (stop func())
 	Exit      func(code int) // ends the process at once, for a second interrupt while nothing can be cancelled
+	Program   string         // this program's own file, to run again; "" when that cannot be
 	StdinTTY  bool
 	StderrTTY bool
 }

@@ -50,7 +50,12 @@ func main() {
 	}
 	// A reader of stderr that goes away must not kill a run: writes then return EPIPE instead.
 	signal.Ignore(syscall.SIGPIPE)
+	program, err := os.Executable()
+	if err != nil {
+		program = "" // without /proc, for example
+	}
 	os.Exit(run(context.Background(), &environ{
+		Program:   program,
 		Args:      os.Args[1:],
 		Stdin:     os.Stdin,
 		Stdout:    os.Stdout,

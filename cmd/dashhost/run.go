@@ -109,6 +109,7 @@ func (a *app) withHost(ctx context.Context, url string, f func(*host.Host) error
 	h, err := host.New(&host.Options{
 		Logger:   a.logger(),
 		CacheDir: a.cacheDir(),
+		Compile:  a.compiler(),
 		Store:    url,
 		OpenStore: func(ctx context.Context, url string) (*checkpoint.Store, error) {
 			return a.open(ctx, url, &openurl.Options{Owner: "dashhost"})

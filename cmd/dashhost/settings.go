@@ -162,22 +162,26 @@ func sameFile(a, b string) bool {
 
 // cacheDir is where compiled modules go: "" for nowhere, which is also what a user without a home folder gets who named none.
 func (a *app) cacheDir() string {
+	dir, err := a.cacheSetting()
+	if err != nil {
+		a.logger().Warn("compiled modules are not kept: name a folder with --cache-dir, or off", "error", err)
+	}
+	return dir
+}
+
+// cacheSetting is the folder that is named, "" for off, or that of the user, who may have none.
+func (a *app) cacheSetting() (string, error) {
 	if dir := a.setting(a.flags.cacheDir, "DASHHOST_CACHE_DIR"); dir != "" {
 		if dir == noCache {
-			return ""
+			return "", nil
 		}
-		return dir
+		return dir, nil
 	}
 	base, err := os.UserCacheDir()
 	if err != nil {
-		return ""
+		return "", err
 	}
-	dir := filepath.Join(base, "dashhost")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		a.logger().Debug("compiled modules are not kept", "error", err)
-		return ""
-	}
-	return dir
+	return filepath.Join(base, "dashhost"), nil
 }
 
 // logSettings reads level and format of the log.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"path/filepath"
 	"testing"
 )
@@ -32,7 +33,7 @@ func TestCacheDirWithoutHome(t *testing.T) {
 	t.Setenv("HOME", "")
 	t.Setenv("XDG_CACHE_HOME", "")
 	e := newEnviron(t)
-	a := &app{environ: &e.environ}
+	a := &app{talk: &talk{w: io.Discard}, environ: &e.environ}
 	if got := a.cacheDir(); got != e.vars["DASHHOST_CACHE_DIR"] {
 		t.Errorf("environment: %q", got)
 	}

@@ -6,8 +6,18 @@ package wasmbin
 // The bounds per function exist because a compiler's time and memory are not linear in the size of a body. They are
 // static: what they bound is counted, nothing is run. They do not replace limits on the time and memory of compiling:
 // with the engine's compiler a body just below some of the defaults was seen to take seconds to tens of seconds and
-// up to gigabytes. What is ten times over one would take minutes, or all memory. The bodies of a Go guest of 6 MB
-// reach half of Nesting and a tenth or less of the others.
+// up to gigabytes. What is ten times over one would take minutes, or all memory.
+//
+// The defaults are five to a hundred times what large programs of real compilers need. The most that one function of
+// each has:
+//
+//	                          bytes   locals  nesting  loops  blocks  branches  x locals  targets  values
+//	CPython 3.12 (26 MB)    106,173      188      283      8   1,622     2,093   103,950      341   4,203
+//	QuickJS-ng, clang -O2    75,149       56      293      5   1,402     2,357    79,914      760   5,550
+//	a Go guest (3.5 MB)      29,233       21      549      1     799       994     7,128      965     460
+//
+// CPython as a whole has 11,448 functions with 15,592 locals and 24,171 data segments; compiling it took 234 MB and four
+// to five seconds of one processor.
 type Bounds struct {
 	Types         uint32 // function types; 20,000
 	Params        uint32 // parameters of one function type; 1,000

@@ -87,6 +87,28 @@ func TestDefaultsAreSet(t *testing.T) {
 	}
 }
 
+// TestDefaultsAreWide: what the largest programs of real compilers need, as the comment of Bounds has it, is a fifth of each
+// default, but for the depth of a Go guest's blocks.
+func TestDefaultsAreWide(t *testing.T) {
+	b := wasmbin.Bounds{}.WithDefaults()
+	for name, c := range map[string]struct{ needs, has uint32 }{
+		"body_bytes": {106_173, b.BodyBytes}, "locals": {188, b.Locals}, "nesting": {293, b.Nesting}, "loop_nesting": {8, b.LoopNesting},
+		"blocks": {1_622, b.Blocks}, "branches": {2_357, b.Branches}, "block_locals": {103_950, b.BlockLocals}, "br_targets": {965, b.BrTargets},
+		"values": {5_550, b.Values}, "functions": {11_448, b.Functions}, "locals_total": {15_592, b.LocalsTotal}, "data": {38_849, b.Data},
+	} {
+		wide := uint32(5)
+		if name == "nesting" || name == "data" {
+			wide = 2
+		}
+		if c.has < wide*c.needs {
+			t.Errorf("%s: the default is %d, real programs need %d", name, c.has, c.needs)
+		}
+	}
+	if b.Nesting < 549*3/2 {
+		t.Errorf("nesting: the default is %d, a Go guest needs 549", b.Nesting)
+	}
+}
+
 func TestNamesAreBounded(t *testing.T) {
 	long := strings.Repeat("ä", 40) // 80 bytes: the cut must not go through a letter
 	m := mustDecode(t, kitchen)

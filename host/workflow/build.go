@@ -191,6 +191,9 @@ func (b *builder) module(g *Graph, e entry) *Module {
 			BlockLocals: int64(bounds.num("block_locals")),
 			Nesting:     int64(bounds.num("nesting")),
 			Targets:     int64(bounds.num("targets")),
+
+			CompileTime:   time.Duration(bounds.num("compile_time")),
+			CompileMemory: int64(bounds.num("compile_memory")),
 		}
 	}
 	if build := v.get("build"); build != nil {

@@ -99,12 +99,14 @@ func moduleShape(n names) *shape {
 		{name: "sha256", shape: textShape(n.sha256), doc: "Digest that the file must have."},
 		{name: "kind", shape: wordShape([]word{{text: "node"}, {text: "wasi", later: true}, {text: "extism", later: true}}), def: "node", doc: "What it was built for."},
 		{name: "trusted", shape: boolShape(), def: "false", later: true, doc: "Allow WebAssembly exceptions."},
-		{name: "bounds", def: "{}", doc: "Static limits that are checked before compiling.", shape: &shape{form: formObject, what: "an object of bounds", fields: []field{
+		{name: "bounds", def: "{}", doc: "Limits of what compiling costs.", shape: &shape{form: formObject, what: "an object of bounds", fields: []field{
 			{name: "function", shape: sizeShape(), doc: "Size of one function body."},
 			{name: "blocks", shape: countShape(), doc: "Control blocks of one function."},
 			{name: "block_locals", shape: countShape(), doc: "Control blocks times locals of one function."},
 			{name: "nesting", shape: countShape(), doc: "Control blocks open at once."},
 			{name: "targets", shape: countShape(), doc: "Targets of all br_table instructions."},
+			{name: "compile_time", shape: durationShape(), doc: "Processor time of compiling."},
+			{name: "compile_memory", shape: sizeShape(), doc: "Memory of compiling."},
 		}}},
 		{name: "build", local: true, doc: "How dashhost build makes it.", shape: &shape{form: formObject, what: "an object {lang, dir}", fields: []field{
 			{name: "lang", shape: textShape(n.label), need: true, doc: "Language."},

@@ -1,5 +1,7 @@
 package workflow
 
+import "time"
+
 // Start and End are the names that edges use for where a run begins and where
 // a branch ends. No node may be called so.
 const (
@@ -125,14 +127,18 @@ type Module struct {
 	Pos     Pos
 }
 
-// Bounds are the static limits a module is held to before it is compiled;
-// zero = the default of package guest.
+// Bounds are the static limits a module is held to before it is compiled, and
+// what compiling may take where a process of its own does it; zero = the
+// default of package guest.
 type Bounds struct {
 	Function    int64 // bytes of one function body
 	Blocks      int64 // control blocks of one function
 	BlockLocals int64 // control blocks x (locals + 1) of one function
 	Nesting     int64 // control blocks open at once
 	Targets     int64 // br_table targets of the module
+
+	CompileTime   time.Duration
+	CompileMemory int64 // bytes
 }
 
 // Build is how `dashhost build` makes a module. Dir is relative to the manifest.
