@@ -101,8 +101,13 @@ func (a *app) explainOwn(f *fault, err error) bool {
 		lost      *filesink.DamageError
 		stopped   *cutError
 		noKey     *keyError
+		socket    *socketError
 	)
 	switch {
+	case errors.As(err, &socket):
+		if socket.Hint != "" {
+			f.hint("%s", socket.Hint)
+		}
 	case errors.As(err, &usage):
 		f.Exit, f.Hints = exitUsage, usage.Hints
 	case errors.As(err, &notYet):
