@@ -100,14 +100,11 @@ func (a *app) explainOwn(f *fault, err error) bool {
 		running   *stillRunningError
 		lost      *filesink.DamageError
 		stopped   *cutError
+		consent   *consentError
+		broken    *damagedStoreError
 		noKey     *keyError
-		socket    *socketError
 	)
 	switch {
-	case errors.As(err, &socket):
-		if socket.Hint != "" {
-			f.hint("%s", socket.Hint)
-		}
 	case errors.As(err, &usage):
 		f.Exit, f.Hints = exitUsage, usage.Hints
 	case errors.As(err, &notYet):
@@ -118,6 +115,13 @@ func (a *app) explainOwn(f *fault, err error) bool {
 	case errors.As(err, &noKey):
 		f.Exit = exitUsage
 		f.hint("%s", keyHint)
+	case errors.As(err, &consent):
+		f.Exit = exitUsage
+		f.hint("--yes says it on the command line; --dry-run only shows what would be done")
+	case errors.As(err, &broken):
+		f.Exit = exitDamaged
+		f.hint("see what can be done, nothing is changed without a yes: %s", a.command("store repair", ""))
+		f.hint("or restore a backup, if it has what is lost: %s", a.command("store restore", "", "FILE"))
 	case errors.As(err, &stopped):
 		f.Exit = exitStopped
 		f.hint("%s", stopped.Hint)
@@ -168,7 +172,7 @@ func (a *app) explainFile(f *fault, e *fileError) {
 	case errors.Is(e.Err, os.ErrNotExist) && e.What == "manifest":
 		f.hint("name a manifest: --manifest FILE")
 	case errors.Is(e.Err, os.ErrExist):
-		f.hint("name a file that is not there yet")
+		f.hint("name one that is not there yet")
 	case errors.Is(e.Err, os.ErrNotExist):
 		f.hint("paths on the command line are relative to the working directory")
 	}
@@ -191,6 +195,11 @@ func (a *app) explainStored(f *fault, err error) bool {
 		f.hint("leave out --key and DASHHOST_KEY, or encrypt a copy: dashhost store copy FROM TO --key SOURCE")
 	case errors.As(err, &collision):
 		f.hint("take them into another store, or others only: --thread")
+	case errors.Is(err, checkpoint.ErrBackup):
+		f.Exit = exitDamaged
+		f.hint("nothing was restored; is there another backup?")
+	case errors.Is(err, errors.ErrUnsupported):
+		f.hint("a store in a folder has that: --store DIR; \"dashhost store copy\" takes threads from one store to another")
 	case errors.As(err, &damage):
 		f.Exit = exitDamaged
 		switch {
