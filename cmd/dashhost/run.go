@@ -12,6 +12,7 @@ import (
 	"github.com/dashhost/dashhost/host"
 	"github.com/dashhost/dashhost/host/openurl"
 	"github.com/dashhost/dashhost/streaming"
+	"github.com/dashhost/dashhost/streaming/driver"
 )
 
 // ifExists are the values of --if-exists.
@@ -115,7 +116,9 @@ func (a *app) withHost(ctx context.Context, url string, f func(*host.Host) error
 			return a.open(ctx, url, &openurl.Options{Owner: "dashhost"})
 		},
 		Stream:     stream,
-		OpenStream: openurl.Stream,
+		OpenStream: func(ctx context.Context, url string) (driver.Sink, error) {
+			return openurl.Stream(ctx, url, &openurl.Options{Logger: a.logger().Named("kafka"), Getenv: a.Getenv})
+		},
 	})
 	if err != nil {
 		return err
