@@ -154,7 +154,7 @@ format() {
 		done
 	done
 	"${java[@]}" -Dlog4j2.configurationFile="$dir/quiet.properties" -cp "$libs/*" kafka.tools.StorageTool \
-		format --standalone --cluster-id dashhostdashhostdashhoA --config "$dir/broker.properties" "${users[@]}" >&2
+		format --standalone --cluster-id dashhostdashhostdashhoA --config "$dir/broker.properties" "${users[@]}" >"$dir/out.txt"
 }
 
 # broker prints the process id of the broker of this folder, if it runs: numbers are used again by others.

@@ -63,7 +63,7 @@ func (e *exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) 
 // explain is the table of errors: what each means for the exit code, and what to do about it.
 func (a *app) explain(err error) *fault {
 	f := &fault{Error: oneLine(err), Exit: exitFailed}
-	if !a.explainOwn(f, err) && !a.explainStored(f, err) {
+	if !a.explainOwn(f, err) && !explainTopic(f, err) && !a.explainStored(f, err) {
 		a.explainProject(f, err)
 	}
 	if unknown := (*storeUnknownError)(nil); errors.As(err, &unknown) {

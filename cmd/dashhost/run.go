@@ -115,7 +115,7 @@ func (a *app) withHost(ctx context.Context, url string, f func(*host.Host) error
 		OpenStore: func(ctx context.Context, url string) (*checkpoint.Store, error) {
 			return a.open(ctx, url, &openurl.Options{Owner: "dashhost"})
 		},
-		Stream:     stream,
+		Stream: stream,
 		OpenStream: func(ctx context.Context, url string) (driver.Sink, error) {
 			return openurl.Stream(ctx, url, &openurl.Options{Logger: a.logger().Named("kafka"), Getenv: a.Getenv})
 		},
