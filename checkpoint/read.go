@@ -148,7 +148,20 @@ func (s *Store) State(ctx context.Context, thread, namespace, id string) (*Recor
 		}
 		return at.step, at.state, nil
 	}
-	return s.newest(ctx, t, namespace)
+	for {
+		r, st, err := s.newest(ctx, t, namespace)
+		if !errors.Is(err, ErrNotFound) {
+			return r, st, err
+		}
+		now, e := s.thread(ctx, thread)
+		if e != nil {
+			return nil, State{}, e
+		}
+		if now.Dropped <= t.Dropped {
+			return nil, State{}, err
+		}
+		t = now // what was the newest has been dropped since
+	}
 }
 
 // newest is State for the newest step.

@@ -28,23 +28,21 @@ func Blobs(ctx context.Context, s *checkpoint.Store, thread string) ([]string, e
 			}
 		}
 	}
-	var all []string
-	for _, graph := range digests {
-		blobs, err := GraphBlobs(ctx, s, graph)
+	for _, graph := range slices.Clone(digests) {
+		modules, err := modulesOf(ctx, s, graph)
 		if err != nil {
 			return nil, fmt.Errorf("thread %q: %w", thread, err)
 		}
-		all = append(all, blobs...)
+		digests = append(digests, modules...)
 	}
-	return all, nil
+	return digests, nil
 }
 
-// GraphBlobs returns the digest of a graph that the store keeps, and those of its modules. Of one that cannot be read it is alone:
-// who reads its blob is told why.
-func GraphBlobs(ctx context.Context, s *checkpoint.Store, graph string) ([]string, error) {
+// modulesOf returns the digests of a graph's modules. A graph that cannot be read has none: the copy of its blob says why.
+func modulesOf(ctx context.Context, s *checkpoint.Store, graph string) ([]string, error) {
 	b, err := s.Blob(ctx, graph)
 	if errors.Is(err, checkpoint.ErrDamaged) || errors.Is(err, checkpoint.ErrNotFound) {
-		return []string{graph}, nil
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
@@ -57,7 +55,7 @@ func GraphBlobs(ctx context.Context, s *checkpoint.Store, graph string) ([]strin
 	if err := json.Unmarshal(b, &g); err != nil {
 		return nil, fmt.Errorf("graph %s: %w", graph, err)
 	}
-	digests := []string{graph}
+	var digests []string
 	for _, m := range g.Modules {
 		digests = append(digests, "sha256:"+m.SHA256)
 	}

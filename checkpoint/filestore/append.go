@@ -221,13 +221,16 @@ func (s *store) writeBatch(batch []*request) {
 		s.refuse(batch, err)
 		return
 	}
-	w := &writer{s: s}
+	w := &writer{s: s, buf: s.buf[:0]}
 	for _, r := range batch {
 		if err := w.add(r); err != nil {
 			r.err = err
 		}
 	}
 	w.flush()
+	if s.buf = w.buf[:0]; cap(s.buf) > 2*gather {
+		s.buf = nil
+	}
 	if w.err != nil { // the table is ahead of the log
 		if err := s.load(); err != nil {
 			s.fail(err)

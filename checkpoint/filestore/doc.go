@@ -3,6 +3,7 @@
 //
 //	DIR/store              identity: "dashstor", version, store id, incarnation, checksum
 //	DIR/lock               locked around each append; byte 0 is the lock's, its holder's name follows
+//	DIR/lock.door          locked by whoever is the next to have it
 //	DIR/log/00000001 ...   segments
 //	DIR/index              derived from the log, may be deleted at any time
 //	DIR/owners/ULID        one a process that claims threads, locked as long as it lives; byte 0 is the lock's

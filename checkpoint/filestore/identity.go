@@ -242,6 +242,9 @@ func (v *surveyor) entry(name string) error {
 			v.remains = append(v.remains, path)
 			return cutBytes.MatchString(path), nil
 		})
+	case name == lockFile+doorSuffix:
+		b, err := v.s.peek(v.s.path(name), 1)
+		return v.ours(name, err == nil && len(b) == 0, err)
 	case name == lockFile:
 		b, err := v.s.peek(v.s.path(name), 82)
 		return v.ours(name, err == nil && (len(b) == 0 || len(b) == 81 && b[80] == '\n'), err)

@@ -25,10 +25,7 @@ const (
 	indexVersion = 3
 )
 
-var (
-	errIndex        = errors.New("index does not fit")
-	errIndexVersion = errors.New("index of another version") // sound, and not for this program
-)
+var errIndex = errors.New("index does not fit")
 
 // index is what the file holds.
 type index struct {
@@ -154,7 +151,7 @@ func decodeIndex(b []byte) (*index, error) {
 func parseIndex(b []byte) (*index, error) {
 	d := &decoder{b: b}
 	if d.int() != indexVersion {
-		return nil, errIndexVersion
+		return nil, errIndex
 	}
 	x := &index{table: table.New()}
 	copy(x.store[:], d.bytes(16))

@@ -8,9 +8,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
-
-	"github.com/gofrs/flock"
 
 	"github.com/dashhost/dashhost/checkpoint/driver"
 	"github.com/dashhost/dashhost/internal/vfs"
@@ -24,50 +23,112 @@ type locker interface {
 	hold(path string) (release func() error, err error)
 	// held says whether somebody has an exclusive lock. fs.ErrNotExist if the file is not there.
 	held(path string) (bool, error)
+	// close lets go of what lock has opened.
+	close() error
 }
 
 var errTimeout = errors.New("lock was not free in time")
 
 // flocks are locks of the operating system, gone with the process that has them.
-type flocks struct{}
+//
+// The system wakes those who wait for a lock, and whoever asks first has it: a process that gives it back and asks again at once
+// would win for ever. So whoever wants the lock stands in the door first, a lock too, and leaves it with the lock: at the most
+// one turn of each other process comes before.
+type flocks struct {
+	once sync.Once
+	gate chan struct{} // holds one thing: who has taken it out may use the locks
+	door *vfs.FileLock
+	main *vfs.FileLock
+}
 
-func (flocks) lock(ctx context.Context, path string, timeout time.Duration) (func() error, error) {
-	f := flock.New(path)
-	ok, err := f.TryLock()
+func (l *flocks) lock(ctx context.Context, path string, timeout time.Duration) (func() error, error) {
+	l.once.Do(func() {
+		l.gate = make(chan struct{}, 1)
+		l.gate <- struct{}{}
+	})
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-l.gate:
+	case <-timer.C:
+		return nil, errTimeout
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	ok, err := l.try(path)
 	if err != nil {
+		l.gate <- struct{}{}
 		return nil, err
 	}
 	if ok {
-		return f.Unlock, nil
+		return l.unlock, nil
 	}
-	return wait(ctx, f, timeout)
+	return l.wait(ctx, timer.C)
+}
+
+// open opens the locks, once.
+func (l *flocks) open(path string) (err error) {
+	if l.main != nil {
+		return nil
+	}
+	if l.door == nil {
+		if l.door, err = vfs.OpenLock(path+doorSuffix, false); err != nil {
+			l.door = nil
+			return err
+		}
+	}
+	if l.main, err = vfs.OpenLock(path, false); err != nil {
+		l.main = nil
+	}
+	return err
+}
+
+// try takes the lock if nobody has it or waits for it.
+func (l *flocks) try(path string) (bool, error) {
+	if err := l.open(path); err != nil {
+		return false, err
+	}
+	if ok, err := l.door.Try(false); err != nil || !ok {
+		return false, err
+	}
+	ok, err := l.main.Try(false)
+	return ok, errors.Join(err, l.door.Unlock())
+}
+
+func (l *flocks) unlock() error {
+	err := l.main.Unlock()
+	l.gate <- struct{}{}
+	return err
 }
 
 // wait blocks in the kernel, which wakes us at once; polling would be late. When we give up first, the goroutine stays until the
-// lock comes and gives it back.
-func wait(ctx context.Context, f *flock.Flock, timeout time.Duration) (func() error, error) {
+// lock comes and gives it back; until then nobody else of this process can have it.
+func (l *flocks) wait(ctx context.Context, timeout <-chan time.Time) (func() error, error) {
 	got := make(chan error)
 	gaveUp := make(chan struct{})
 	go func() {
-		err := f.Lock()
+		err := l.door.Wait()
+		if err == nil {
+			err = errors.Join(l.main.Wait(), l.door.Unlock())
+		}
 		select {
 		case got <- err:
 		case <-gaveUp:
 			if err == nil {
-				err = f.Unlock()
+				err = l.main.Unlock()
 			}
 			_ = err // nobody waits for it any more
+			l.gate <- struct{}{}
 		}
 	}()
-	timer := time.NewTimer(timeout)
-	defer timer.Stop()
 	select {
 	case err := <-got:
 		if err != nil {
+			l.gate <- struct{}{}
 			return nil, err
 		}
-		return f.Unlock, nil
-	case <-timer.C:
+		return l.unlock, nil
+	case <-timeout:
 		close(gaveUp)
 		return nil, errTimeout
 	case <-ctx.Done():
@@ -76,32 +137,45 @@ func wait(ctx context.Context, f *flock.Flock, timeout time.Duration) (func() er
 	}
 }
 
-func (flocks) hold(path string) (func() error, error) {
-	f := flock.New(path, flock.SetFlag(os.O_RDWR))
-	ok, err := f.TryLock()
+func (l *flocks) close() error {
+	var err error
+	for _, f := range []*vfs.FileLock{l.door, l.main} {
+		if f != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}
+	return err
+}
+
+func (l *flocks) hold(path string) (func() error, error) {
+	f, err := vfs.OpenLock(path, false)
 	if err != nil {
 		return nil, err
 	}
-	if !ok {
-		return nil, fmt.Errorf("%s: %w", path, driver.ErrBusy)
+	ok, err := f.Try(false)
+	if err == nil && !ok {
+		err = fmt.Errorf("%s: %w", path, driver.ErrBusy)
 	}
-	return f.Unlock, nil
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f.Close, nil
 }
 
 // held asks for a shared lock, so that two who ask at once do not take each other for the holder.
-func (flocks) held(path string) (bool, error) {
-	f := flock.New(path, flock.SetFlag(os.O_RDONLY))
-	ok, err := f.TryRLock()
+func (l *flocks) held(path string) (bool, error) {
+	f, err := vfs.OpenLock(path, true)
 	if err != nil {
 		return false, err
 	}
-	if ok {
-		err = f.Unlock()
-	}
-	return !ok, err
+	ok, err := f.Try(true)
+	return !ok, errors.Join(err, f.Close())
 }
 
-const lockFile = "lock"
+const (
+	lockFile   = "lock"
+	doorSuffix = ".door"
+)
 
 // lock takes the store's lock and leaves our name in it.
 func (s *store) lock(ctx context.Context) (unlock func() error, err error) {

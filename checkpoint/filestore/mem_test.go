@@ -68,6 +68,8 @@ func (l *memLocks) hold(path string) (func() error, error) {
 	return release, nil
 }
 
+func (l *memLocks) close() error { return nil }
+
 func (l *memLocks) held(path string) (bool, error) {
 	if _, ok := l.fs.Data(path); !ok {
 		return false, fs.ErrNotExist

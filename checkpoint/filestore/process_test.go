@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -16,7 +17,7 @@ import (
 	"github.com/dashhost/dashhost/checkpoint/driver"
 )
 
-// childMode makes the test binary play another process: "saves DIR THREAD N", "loop DIR", "hold DIR".
+// childMode makes the test binary play another process: "saves DIR THREAD N", "loop DIR", "hold DIR", "burst DIR GOROUTINES N".
 const childMode = "FILESTORE_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -33,9 +34,23 @@ func TestMain(m *testing.M) {
 // start runs the test binary as a child.
 func start(tb testing.TB, mode string) (*exec.Cmd, *bufio.Scanner) {
 	tb.Helper()
+	cmd, in, out := startWith(tb, mode)
+	if err := in.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	return cmd, out
+}
+
+// startWith is start, and the child can be talked to.
+func startWith(tb testing.TB, mode string) (*exec.Cmd, io.WriteCloser, *bufio.Scanner) {
+	tb.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childMode+"="+mode)
 	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -43,13 +58,24 @@ func start(tb testing.TB, mode string) (*exec.Cmd, *bufio.Scanner) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return cmd, bufio.NewScanner(out)
+	return cmd, in, bufio.NewScanner(out)
 }
 
 func child(args []string) error {
 	d, err := Open(args[1], nil)
 	if err != nil {
 		return err
+	}
+	if args[0] == "burst" {
+		goroutines, err := strconv.Atoi(args[2])
+		if err != nil {
+			return err
+		}
+		total, err := strconv.Atoi(args[3])
+		if err != nil {
+			return err
+		}
+		return burst(d, goroutines, total)
 	}
 	s := checkpoint.New(d, nil)
 	switch args[0] {

@@ -277,7 +277,7 @@ func (x *restoring) raise() error {
 
 // verify reads what was written as a store.
 func (x *restoring) verify() (*driver.BackupReport, error) {
-	s, err := open(x.fs, flocks{}, x.dir, Options{ReadOnly: true})
+	s, err := open(x.fs, &flocks{}, x.dir, Options{ReadOnly: true})
 	if err != nil {
 		return nil, err
 	}

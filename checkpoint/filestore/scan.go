@@ -13,6 +13,9 @@ import (
 // errReload: what was read of the log has been replaced; read it again from the start.
 var errReload = errors.New("log was replaced")
 
+// maxWindow is how much is read ahead at most.
+const maxWindow = 256 << 10
+
 // window reads a file forwards in growing pieces.
 type window struct {
 	file vfs.File
@@ -24,7 +27,7 @@ type window struct {
 // bytes returns n bytes at off, fewer at the end of the file. They are valid until the next call.
 func (w *window) bytes(off int64, n int) ([]byte, error) {
 	if off < w.off || off+int64(n) > w.off+int64(len(w.buf)) {
-		w.n = min(max(2*w.n, 1<<10), 256<<10)
+		w.n = min(max(2*w.n, 1<<10), maxWindow)
 		want := max(n, w.n)
 		if cap(w.buf) < want {
 			w.buf = make([]byte, want)
@@ -54,7 +57,12 @@ func (s *store) advance(locked bool) error {
 }
 
 func (s *store) scan(locked bool) error {
-	var w window
+	w := window{buf: s.readBuf[:0]}
+	defer func() {
+		if s.readBuf = w.buf[:0]; cap(s.readBuf) > 2*maxWindow {
+			s.readBuf = nil
+		}
+	}()
 	for {
 		if s.cur.seg == nil || s.cur.ended {
 			more, err := s.follow()
@@ -64,7 +72,7 @@ func (s *store) scan(locked bool) error {
 		}
 		g, off := s.cur.seg, s.cur.off
 		if w.file != g.file {
-			w = window{file: g.file}
+			w = window{file: g.file, buf: w.buf[:0]}
 		}
 		if g.end > 0 && off >= g.end {
 			s.cur.ended = true
@@ -88,7 +96,7 @@ func (s *store) scan(locked bool) error {
 		if err != nil || done {
 			return err
 		}
-		w = window{file: s.cur.seg.file}
+		w = window{file: s.cur.seg.file, buf: w.buf[:0]}
 	}
 }
 

@@ -61,11 +61,13 @@ type store struct {
 	floor    uint32            // number of the first segment that is kept
 	partial  map[string]uint32 // ordinal of the first record seen of threads that a Floor record still has to tell of; nil behind it
 	cur      cursor
-	sized    place // end of the log when we last gave the lock back: while it is there, nobody else changed the file's size
-	checked  bool  // the space after the end was looked at, since the cursor came into this segment
-	clean    bool  // and by us under the lock, so what is torn was cut
-	wrote    bool  // we appended something
-	broken   error // why nothing can be appended any more
+	sized    place  // end of the log when we last gave the lock back: while it is there, nobody else changed the file's size
+	checked  bool   // the space after the end was looked at, since the cursor came into this segment
+	clean    bool   // and by us under the lock, so what is torn was cut
+	wrote    bool   // we appended something
+	buf      []byte // of the writer, between batches
+	readBuf  []byte // of reading on, between calls
+	broken   error  // why nothing can be appended any more
 	indexed  indexState
 	ahead    *index // one that covers more than the log holds
 
@@ -103,7 +105,7 @@ func Open(dir string, o *Options) (driver.Driver, error) {
 	if o != nil {
 		opt = *o
 	}
-	s, err := open(vfs.OS{}, flocks{}, dir, opt)
+	s, err := open(vfs.OS{}, &flocks{}, dir, opt)
 	if err != nil {
 		return nil, fmt.Errorf("store %s: %w", dir, err)
 	}
@@ -343,6 +345,9 @@ func (s *store) closeFiles() error {
 	var err error
 	if s.note != nil {
 		err = s.note.Close()
+	}
+	if !s.verifying { // they are somebody else's
+		err = errors.Join(err, s.locks.close())
 	}
 	for _, g := range s.segments {
 		err = errors.Join(err, g.file.Close())

@@ -297,7 +297,7 @@ func pruneWhileReading(t *testing.T, open Open) {
 		_, err := pruner.Prune(context.Background(), &checkpoint.PruneOptions{KeepLast: 2, Now: true})
 		return err
 	})
-	history(t, c, "", 60, 3000)
+	history(t, c, "", 25, 3000)
 	cancel()
 	wg.Wait()
 	if err := errors.Join(c.Release(context.Background(), nil), writer.Close(), reader.Close(), pruner.Close()); err != nil {

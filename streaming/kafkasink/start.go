@@ -73,13 +73,10 @@ func partitions(ctx context.Context, cl *kgo.Client, topic, group string) (map[i
 
 // committed adds where a group is.
 func committed(ctx context.Context, adm *kadm.Client, topic, group string, all map[int32]*Partition) error {
-	var offsets kadm.OffsetResponses
-	err := patiently(ctx, func() (err error) {
-		if offsets, err = adm.FetchOffsetsForTopics(ctx, group, topic); err == nil {
-			err = offsets.Error()
-		}
-		return err
-	})
+	offsets, err := adm.FetchOffsetsForTopics(ctx, group, topic)
+	if err == nil {
+		err = offsets.Error()
+	}
 	if err != nil {
 		return fmt.Errorf("group %s: %w", group, err)
 	}
