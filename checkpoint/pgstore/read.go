@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,7 @@ func (s *store) Read(ctx context.Context, thread string, q driver.Query) iter.Se
 				}
 			}
 		}
-		r.end(ctx, yield)
+		r.look(ctx, nil, yield)
 	}
 }
 
@@ -64,7 +65,7 @@ type reader struct {
 	solid   int64  // from this Seq on no record may be missing
 	before  uint32 // ordinal of the record in front of the first row to look at that is not below solid
 	last    *row   // looked at before
-	highest int64  // Seq of the thread's newest record, if it must be among the rows, else 0
+	highest int64  // Seq of the thread's newest record, if it is asked for, else -1
 }
 
 // begin reads what the thread is now.
@@ -96,7 +97,7 @@ func (r *reader) begin(ctx context.Context) error {
 		r.before = uint32(*before)
 	}
 	r.done = records == 0 || r.low > r.high
-	if !r.done && to >= newest && newest >= r.solid {
+	if r.highest = -1; !r.done && to >= newest {
 		r.highest = newest
 	}
 	return nil
@@ -162,7 +163,7 @@ func (r *reader) next(ctx context.Context, limit int) ([]row, error) {
 
 // take looks at a row and yields its record if it is wanted.
 func (r *reader) take(ctx context.Context, w *row, yield func(*driver.Record, error) bool) bool {
-	if !r.inOrder(ctx, w, yield) {
+	if !r.look(ctx, w, yield) {
 		return false
 	}
 	kept := *w
@@ -178,62 +179,58 @@ func (r *reader) take(ctx context.Context, w *row, yield func(*driver.Record, er
 	return yield(rec, nil)
 }
 
-// inOrder looks for records that are missing between the row looked at before and w.
-func (r *reader) inOrder(ctx context.Context, w *row, yield func(*driver.Record, error) bool) bool {
-	switch {
-	case !r.q.Reverse:
-		return w.seq < r.solid || r.gap(ctx, r.ordinal(r.last), w, yield)
-	case r.last != nil:
-		return r.last.seq < r.solid || r.gap(ctx, r.ordinal(w), r.last, yield)
-	case r.highest != 0 && w.seq != r.highest:
-		return r.missing(ctx, r.highest, missingNewest, yield)
+// look reports records that are missing between the row looked at before and w, which is nil after the last. What was dropped
+// since we began, and pruned, is not missing.
+func (r *reader) look(ctx context.Context, w *row, yield func(*driver.Record, error) bool) bool {
+	seq, reason := r.missing(w)
+	if reason == "" {
+		return true
 	}
-	return true
-}
-
-const missingNewest = "the newest record of the thread is missing"
-
-// ordinal is that of the record in front of a row, w being the row in front of it, or nil.
-func (r *reader) ordinal(w *row) uint32 {
-	if w == nil || w.seq < r.solid {
-		return r.before
-	}
-	return uint32(w.ordinal)
-}
-
-// gap reports what is missing between the record with ordinal before and the row after it.
-func (r *reader) gap(ctx context.Context, before uint32, after *row, yield func(*driver.Record, error) bool) bool {
-	if missing := uint32(after.ordinal) - before - 1; missing != 0 {
-		return r.missing(ctx, after.seq-1, fmt.Sprintf("%d records of the thread are missing before record %d", missing, after.seq), yield)
-	}
-	return true
-}
-
-// end looks for what is missing behind the last row.
-func (r *reader) end(ctx context.Context, yield func(*driver.Record, error) bool) {
-	switch {
-	case r.last == nil && r.highest != 0, !r.q.Reverse && r.highest != 0 && r.last.seq != r.highest:
-		r.missing(ctx, r.highest, missingNewest, yield)
-	case r.q.Reverse && r.last != nil && r.last.seq >= r.solid:
-		r.gap(ctx, r.before, r.last, yield)
-	}
-}
-
-// missing reports a row that is not there: damage, unless it was pruned since we began.
-func (r *reader) missing(ctx context.Context, seq int64, reason string, yield func(*driver.Record, error) bool) bool {
-	var solid int64
+	before, firstOrd := r.solid, int64(0)
 	err := r.s.read(ctx, func(ctx context.Context, c *pgx.Conn) error {
-		return c.QueryRow(ctx, r.s.sql("SELECT greatest(first_seq, dropped) FROM {{schema}}.threads WHERE name = $1"), []byte(r.thread)).Scan(&solid)
+		return c.QueryRow(ctx, r.s.sql("SELECT greatest(first_seq, dropped, $2), first_ordinal FROM {{schema}}.threads WHERE name = $1"), []byte(r.thread), r.solid).
+			Scan(&r.solid, &firstOrd)
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		yield(nil, err)
 		return false
-	case solid > r.solid:
-		yield(nil, fmt.Errorf("%w: records of the thread were pruned while it was read: read again", driver.ErrBusy))
-		return false
+	}
+	if r.solid > before { // dropped since we began
+		r.before = uint32(firstOrd - 1)
+		if seq, reason = r.missing(w); reason == "" {
+			return true
+		}
 	}
 	return yield(nil, r.damage(seq, 0, reason))
+}
+
+// missing says what is missing in front of w, or behind it when reading backwards. It knows that from ordinals.
+func (r *reader) missing(w *row) (seq int64, reason string) {
+	switch {
+	case r.last == nil && r.q.Reverse || w == nil && !r.q.Reverse: // at the end of the thread
+		if at := cmp.Or(w, r.last); r.highest >= r.solid && (at == nil || at.seq != r.highest) {
+			return r.highest, "the newest record of the thread is missing"
+		}
+		return 0, ""
+	case r.q.Reverse:
+		return r.gap(w, r.last)
+	}
+	return r.gap(r.last, w)
+}
+
+// gap looks at two neighbours. The first is nil if there is none.
+func (r *reader) gap(a, b *row) (seq int64, reason string) {
+	if b.seq < r.solid {
+		return 0, ""
+	}
+	before := r.before
+	if a != nil && a.seq >= r.solid {
+		before = uint32(a.ordinal)
+	}
+	if n := uint32(b.ordinal) - before - 1; n != 0 {
+		return b.seq - 1, fmt.Sprintf("%d records of the thread are missing before record %d", n, b.seq)
+	}
+	return 0, ""
 }
 
 func (r *reader) damage(seq, length int64, reason string) error {
