@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/dashhost/dashhost/checkpoint/driver"
+	"github.com/dashhost/dashhost/checkpoint/filestore"
+	"github.com/dashhost/dashhost/checkpoint/memstore"
 	"github.com/dashhost/dashhost/checkpoint/pgstore"
 	"github.com/dashhost/dashhost/checkpoint/storetest"
 	"github.com/dashhost/dashhost/internal/testenv"
@@ -72,5 +74,23 @@ func opened(tb testing.TB, url string) driver.Driver {
 }
 
 func TestPostgresConformance(t *testing.T) { storetest.Run(t, open) }
+
+// TestPostgresSameAnswers gives memory, files and a server the same random operations.
+func TestPostgresSameAnswers(t *testing.T) {
+	server(t)
+	storetest.Compare(t,
+		func(testing.TB) func() driver.Driver { return memstore.NewMemory().Open },
+		func(tb testing.TB) func() driver.Driver {
+			dir := tb.TempDir() + "/store"
+			return func() driver.Driver {
+				d, err := filestore.Open(dir, &filestore.Options{SegmentSize: 64 << 10})
+				if err != nil {
+					tb.Fatal(err)
+				}
+				return d
+			}
+		},
+		open)
+}
 
 func TestPostgresModel(t *testing.T) { storetest.Model(t, open) }
