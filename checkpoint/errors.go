@@ -20,6 +20,7 @@ var (
 	ErrDamaged  = driver.ErrDamaged  // stored data is not what was written (*DamageError)
 	ErrTooLarge = driver.ErrTooLarge // a limit of this package (*LimitError); nothing was written
 	ErrVersion  = driver.ErrVersion  // the store was written by a newer program
+	ErrBackup   = driver.ErrBackup   // what is restored is no backup, not whole, or changed since (*driver.BackupError)
 	// ErrInvalid: a name or a record that no store takes (*InvalidError); nothing was written.
 	ErrInvalid = errors.New("invalid")
 )

@@ -108,23 +108,34 @@ func (s *Store) Verify(ctx context.Context, o *VerifyOptions) (*VerifyReport, er
 	if err != nil {
 		return rep, err
 	}
-	if rep.Threads, err = s.damagedThreads(ctx); err != nil {
+	if rep.Threads, err = s.damagedThreads(ctx, rep.Places); err != nil {
 		return rep, err
 	}
 	return rep, nil
 }
 
-// damagedThreads returns the damage of each thread that has any, with what is lost.
-func (s *Store) damagedThreads(ctx context.Context) ([]*DamageError, error) {
+// damagedThreads returns the damage of each thread that has any, with what is lost. places were found by reading everything: the
+// driver need not know of them yet.
+func (s *Store) damagedThreads(ctx context.Context, places []*DamageError) ([]*DamageError, error) {
+	at := map[string]*DamageError{}
+	for _, p := range places {
+		if !p.Accepted && at[p.Thread] == nil {
+			own := *p
+			at[p.Thread] = &own
+		}
+	}
 	var found []*DamageError
 	for t, err := range s.Threads(ctx, nil) {
 		if err != nil {
 			return found, err
 		}
-		if t.Damage == nil {
+		d := t.Damage
+		if d == nil {
+			d = at[t.Thread]
+		}
+		if d == nil {
 			continue
 		}
-		d := t.Damage
 		namespaces := []string{""}
 		for ns := range t.Head {
 			if ns != "" {
@@ -193,7 +204,7 @@ func (s *Store) Repair(ctx context.Context, o *RepairOptions) (*RepairReport, er
 	if err != nil {
 		return rep, err
 	}
-	threads, err := s.damagedThreads(ctx)
+	threads, err := s.damagedThreads(ctx, rep.Places)
 	if err != nil {
 		return rep, err
 	}

@@ -28,21 +28,23 @@ func Blobs(ctx context.Context, s *checkpoint.Store, thread string) ([]string, e
 			}
 		}
 	}
-	for _, graph := range slices.Clone(digests) {
-		modules, err := modulesOf(ctx, s, graph)
+	var all []string
+	for _, graph := range digests {
+		blobs, err := GraphBlobs(ctx, s, graph)
 		if err != nil {
 			return nil, fmt.Errorf("thread %q: %w", thread, err)
 		}
-		digests = append(digests, modules...)
+		all = append(all, blobs...)
 	}
-	return digests, nil
+	return all, nil
 }
 
-// modulesOf returns the digests of a graph's modules. A graph that cannot be read has none: the copy of its blob says why.
-func modulesOf(ctx context.Context, s *checkpoint.Store, graph string) ([]string, error) {
+// GraphBlobs returns the digest of a graph that the store keeps, and those of its modules. Of one that cannot be read it is alone:
+// who reads its blob is told why.
+func GraphBlobs(ctx context.Context, s *checkpoint.Store, graph string) ([]string, error) {
 	b, err := s.Blob(ctx, graph)
 	if errors.Is(err, checkpoint.ErrDamaged) || errors.Is(err, checkpoint.ErrNotFound) {
-		return nil, nil
+		return []string{graph}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -55,7 +57,7 @@ func modulesOf(ctx context.Context, s *checkpoint.Store, graph string) ([]string
 	if err := json.Unmarshal(b, &g); err != nil {
 		return nil, fmt.Errorf("graph %s: %w", graph, err)
 	}
-	var digests []string
+	digests := []string{graph}
 	for _, m := range g.Modules {
 		digests = append(digests, "sha256:"+m.SHA256)
 	}

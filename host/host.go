@@ -32,7 +32,7 @@ type Options struct {
 	// manifest's, and nowhere if that names none.
 	Stream string
 	// OpenStream opens the sink of a URL. Without it a stream is a *SchemeError;
-	// openurl.Stream knows file: and mem:.
+	// openurl.Stream knows file:, kafka: and mem:.
 	OpenStream func(ctx context.Context, url string) (driver.Sink, error)
 	Clock      Clock // default the system's; also what the clock grant shows
 	// Random fills b with what the random grant gives nodes; it is called

@@ -108,7 +108,7 @@ func TestStreamNeedsAnOpener(t *testing.T) {
 	if _, err := h.Load(t.Context(), project(t, streamed), &host.LoadOptions{Nodes: host.Nodes{"a": func(*host.Task) error { return nil }}}); !errors.As(err, &scheme) {
 		t.Errorf("%v", err)
 	}
-	if _, err := openurl.Stream(t.Context(), "ftp:x"); !errors.As(err, &scheme) {
+	if _, err := openurl.Stream(t.Context(), "ftp:x", nil); !errors.As(err, &scheme) {
 		t.Errorf("%v", err)
 	}
 }

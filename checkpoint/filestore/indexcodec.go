@@ -25,7 +25,10 @@ const (
 	indexVersion = 3
 )
 
-var errIndex = errors.New("index does not fit")
+var (
+	errIndex        = errors.New("index does not fit")
+	errIndexVersion = errors.New("index of another version") // sound, and not for this program
+)
 
 // index is what the file holds.
 type index struct {
@@ -151,7 +154,7 @@ func decodeIndex(b []byte) (*index, error) {
 func parseIndex(b []byte) (*index, error) {
 	d := &decoder{b: b}
 	if d.int() != indexVersion {
-		return nil, errIndex
+		return nil, errIndexVersion
 	}
 	x := &index{table: table.New()}
 	copy(x.store[:], d.bytes(16))

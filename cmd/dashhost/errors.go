@@ -63,7 +63,7 @@ func (e *exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) 
 // explain is the table of errors: what each means for the exit code, and what to do about it.
 func (a *app) explain(err error) *fault {
 	f := &fault{Error: oneLine(err), Exit: exitFailed}
-	if !a.explainOwn(f, err) && !a.explainStored(f, err) {
+	if !a.explainOwn(f, err) && !explainTopic(f, err) && !a.explainStored(f, err) {
 		a.explainProject(f, err)
 	}
 	if unknown := (*storeUnknownError)(nil); errors.As(err, &unknown) {
@@ -100,6 +100,8 @@ func (a *app) explainOwn(f *fault, err error) bool {
 		running   *stillRunningError
 		lost      *filesink.DamageError
 		stopped   *cutError
+		consent   *consentError
+		broken    *damagedStoreError
 		noKey     *keyError
 	)
 	switch {
@@ -113,6 +115,13 @@ func (a *app) explainOwn(f *fault, err error) bool {
 	case errors.As(err, &noKey):
 		f.Exit = exitUsage
 		f.hint("%s", keyHint)
+	case errors.As(err, &consent):
+		f.Exit = exitUsage
+		f.hint("--yes says it on the command line; --dry-run only shows what would be done")
+	case errors.As(err, &broken):
+		f.Exit = exitDamaged
+		f.hint("see what can be done, nothing is changed without a yes: %s", a.command("store repair", ""))
+		f.hint("or restore a backup, if it has what is lost: %s", a.command("store restore", "", "FILE"))
 	case errors.As(err, &stopped):
 		f.Exit = exitStopped
 		f.hint("%s", stopped.Hint)
@@ -163,7 +172,7 @@ func (a *app) explainFile(f *fault, e *fileError) {
 	case errors.Is(e.Err, os.ErrNotExist) && e.What == "manifest":
 		f.hint("name a manifest: --manifest FILE")
 	case errors.Is(e.Err, os.ErrExist):
-		f.hint("name a file that is not there yet")
+		f.hint("name one that is not there yet")
 	case errors.Is(e.Err, os.ErrNotExist):
 		f.hint("paths on the command line are relative to the working directory")
 	}
@@ -186,6 +195,11 @@ func (a *app) explainStored(f *fault, err error) bool {
 		f.hint("leave out --key and DASHHOST_KEY, or encrypt a copy: dashhost store copy FROM TO --key SOURCE")
 	case errors.As(err, &collision):
 		f.hint("take them into another store, or others only: --thread")
+	case errors.Is(err, checkpoint.ErrBackup):
+		f.Exit = exitDamaged
+		f.hint("nothing was restored; is there another backup?")
+	case errors.Is(err, errors.ErrUnsupported):
+		f.hint("a store in a folder has that: --store DIR; \"dashhost store copy\" takes threads from one store to another")
 	case errors.As(err, &damage):
 		f.Exit = exitDamaged
 		switch {

@@ -14,6 +14,7 @@ import (
 	"github.com/dashhost/dashhost/host"
 	"github.com/dashhost/dashhost/host/workflow"
 	"github.com/dashhost/dashhost/streaming/filesink"
+	"github.com/dashhost/dashhost/streaming/kafkasink"
 )
 
 // TestExplain: every error that a command may meet has its exit code, and a hint where there is something to do.
@@ -63,6 +64,12 @@ func TestExplain(t *testing.T) {
 		{checkpoint.ErrFull, exitFailed, "make room"},
 		{checkpoint.ErrNotFound, exitFailed, "thread history t"},
 		{fmt.Errorf("%w: %w", host.ErrNotFound, checkpoint.ErrNotFound), exitFailed, "thread history t"},
+		{&unreadableError{Records: 2, First: errors.New("x")}, exitDamaged, "other records"},
+		{&kafkasink.URLError{Part: "host", Text: "x"}, exitUsage, "kafka://"},
+		{kafkasink.ErrTopic, exitFailed, "--create"},
+		{kafkasink.ErrDenied, exitFailed, "password"},
+		{kafkasink.ErrConnect, exitFailed, "tls"},
+		{kafkasink.ErrUnreachable, exitFailed, "broker"},
 		{&filesink.DamageError{File: "f", Reason: "r"}, exitDamaged, "dashhost events"},
 		{&stillRunningError{Thread: "t"}, exitFailed, "thread show t"},
 

@@ -27,31 +27,46 @@ type eventFlags struct {
 	nodes  []string
 	types  []string
 	follow bool
+	since  string
+	start  since
+	group  string
+	lag    bool
 }
 
-func eventTypes() []string { return slices.Concat(lifecycleTypes, liveTypes) }
+func eventTypes() []string { return slices.Concat(lifecycleTypes, liveTypes, messageTypes) }
 
 func (a *app) eventsCommand() *cobra.Command {
 	var f eventFlags
 	c := &cobra.Command{
-		Use:   "events [THREAD]",
+		Use:   "events [STREAM] [THREAD]",
 		Short: "Print what happened in threads, and with --follow what happens",
 		Long: `Print the lifecycle events of all threads, or of one, in the order in which they were recorded: starts and ends of runs
 and nodes, steps, questions and answers. They are read from the store's log, so they are there for every run, also for one that
 another process has in hand; an event is told once it can no longer be lost. The events of a thread are numbered from 1 without
 gaps, and keep their numbers.
 
-If --stream or DASHHOST_STREAM names a folder that runs sent their events to, that is read instead; THREAD is then the whole
-name. It has what nodes told while they ran too, without a number: guest, token, progress, warning, error.
+If STREAM, --stream or DASHHOST_STREAM names a folder or a topic of Kafka that runs sent their events to, that is read instead;
+THREAD is then the whole name. It has what nodes told while they ran too, without a number: guest, token, progress, warning, error.
+A topic may also have messages of other producers.
+
+Of a topic all partitions are read. A record that cannot be read is told with its place, and the others follow; so is a gap in the
+numbers of a thread. An event that is there again, as its sender did not know whether it had been written, is marked: "repeated".
 
 With --follow it goes on until it is interrupted.`,
 		Example: `  dashhost events pr-42
   dashhost events pr-42 --from 17 --json
   dashhost events --follow --type run_end,run_error,interrupt
-  dashhost events --stream .dashhost/events --type guest`,
-		Args:              args("[THREAD]"),
+  dashhost events --stream .dashhost/events --type guest
+  dashhost events kafka://broker:9092/dashstream-events --since 15m --json
+  dashhost events kafka://broker:9092/dashstream-events --group audit --follow
+  dashhost events kafka://broker:9092/dashstream-events --group audit --lag`,
+		Args:              args("[STREAM] [THREAD]"),
 		ValidArgsFunction: a.completeThread,
 		RunE: func(c *cobra.Command, args []string) error {
+			args, err := a.streamArg(args)
+			if err != nil {
+				return err
+			}
 			if err := f.check(args, c.Flags().Changed("thread")); err != nil {
 				return err
 			}
@@ -64,6 +79,9 @@ With --follow it goes on until it is interrupted.`,
 	fl.StringVarP(&f.thread, "thread", "t", "", "the same as THREAD")
 	fl.StringSliceVar(&f.nodes, "node", nil, "only events of the node called `NAME`, or one of several with commas")
 	fl.StringSliceVar(&f.types, "type", nil, "only events of `TYPE`, or one of several with commas: "+strings.Join(eventTypes(), ", "))
+	fl.StringVar(&f.since, "since", "", "begin at `WHERE`: start, now, a time as 2026-01-31T15:04:05Z, how long ago as 15m, and of a topic offset:N")
+	fl.StringVar(&f.group, "group", "", "share the partitions of a topic with others of the consumer group `NAME`, and go on where it was")
+	fl.BoolVar(&f.lag, "lag", false, "print how many records each partition of a topic has that --group has not read, or that there are")
 	_ = c.RegisterFlagCompletionFunc("type", cobra.FixedCompletions(eventTypes(), cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("thread", func(c *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
 		return a.completeThread(c, nil, word)
@@ -86,12 +104,27 @@ func (f *eventFlags) check(args []string, named bool) error {
 			return &usageError{Text: fmt.Sprintf("--type %s: not one of %s", t, strings.Join(eventTypes(), ", "))}
 		}
 	}
+	var err error
+	f.start, err = parseSince(f.since, time.Now())
+	return err
+}
+
+// topicOnly is an error if a flag was given that has a meaning for topics only.
+func (f *eventFlags) topicOnly() error {
+	for _, given := range [...]struct {
+		flag string
+		set  bool
+	}{{"--group", f.group != ""}, {"--lag", f.lag}, {"--since offset:N", f.start.offset > 0}} {
+		if given.set {
+			return &usageError{Text: given.flag + ": only a topic of Kafka has that", Hints: []string{"dashhost events kafka://HOST:PORT/TOPIC " + given.flag}}
+		}
+	}
 	return nil
 }
 
 // wants says whether the flags let an event through.
 func (f *eventFlags) wants(e *eventRow) bool {
-	return (f.thread == "" || e.Thread == f.thread) && e.Seq >= f.from && (len(f.nodes) == 0 || slices.Contains(f.nodes, e.Node)) && (len(f.types) == 0 || slices.Contains(f.types, e.Type))
+	return (f.thread == "" || e.Thread == f.thread) && e.Time >= f.start.micros() && e.Seq >= f.from && (len(f.nodes) == 0 || slices.Contains(f.nodes, e.Node)) && (len(f.types) == 0 || slices.Contains(f.types, e.Type))
 }
 
 func (a *app) events(parent context.Context, f *eventFlags) error {
@@ -103,6 +136,9 @@ func (a *app) events(parent context.Context, f *eventFlags) error {
 	}
 	if url != "" {
 		return a.streamEvents(ctx, url, f)
+	}
+	if err := f.topicOnly(); err != nil {
+		return err
 	}
 	return a.withStore(ctx, false, func(s *checkpoint.Store) error {
 		if f.thread != "" {

@@ -33,6 +33,11 @@ type eventRow struct {
 	Label   string          `json:"label,omitempty"`
 	Text    string          `json:"text,omitempty"`
 	Payload json.RawMessage `json:"payload,omitempty"`
+
+	// Of a topic.
+	Partition *int32 `json:"partition,omitempty"`
+	Offset    *int64 `json:"offset,omitempty"`
+	Order     string `json:"order,omitempty"` // repeated, late, after_gap; absent: in order
 }
 
 // rowOfEvent is an event of the log.
@@ -89,6 +94,9 @@ func (r *eventRow) text() string {
 	add(r.Label)
 	add(short(r.Text, 200))
 	add(short(string(r.Payload), 200))
+	if r.Order != "" {
+		add("(" + strings.ReplaceAll(r.Order, "_", " ") + ")")
+	}
 	if r.Error != nil {
 		add(r.Error.Code + ": " + short(r.Error.Message, 200))
 	}

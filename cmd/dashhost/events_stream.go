@@ -10,13 +10,20 @@ import (
 	"strings"
 
 	"github.com/dashhost/dashhost/host"
+	"github.com/dashhost/dashhost/host/openurl"
 	"github.com/dashhost/dashhost/streaming"
 	"github.com/dashhost/dashhost/streaming/filesink"
+	"github.com/dashhost/dashhost/streaming/kafkasink"
 )
 
 // liveTypes are the types of what nodes tell while they run: only a stream has it.
 var liveTypes = []string{
 	string(streaming.TypeGuest), string(streaming.TypeToken), string(streaming.TypeProgress), string(streaming.TypeWarning), string(streaming.TypeError),
+}
+
+// messageTypes are those of messages that are no events of a run.
+var messageTypes = []string{
+	string(streaming.TypeState), "state_diff", "tool_execution", "metrics", "event_batch", "execution_trace",
 }
 
 // streamURL is where events go, or come from: of the flag, else of the environment, "" if neither says.
@@ -26,19 +33,45 @@ func (a *app) streamURL() (string, error) {
 		return "", nil
 	}
 	url := storeURL(s, ".")
+	if isTopic(url) {
+		_, _, err := kafkasink.ParseURL(url, a.Getenv)
+		return url, err
+	}
 	if storeDir(url) == "" && url != "mem:" {
-		return "", &usageError{Text: "stream " + s + ": nothing here can open it", Hints: []string{"a stream is a folder, file:DIR or mem:", "it comes from --stream or DASHHOST_STREAM"}}
+		return "", &usageError{Text: "stream " + openurl.Redact(s) + ": nothing here can open it",
+			Hints: []string{"a stream is a folder, file:DIR, kafka://HOST:PORT/TOPIC or mem:", "it comes from --stream or DASHHOST_STREAM"}}
 	}
 	return url, nil
 }
 
+// streamArg takes the stream from the operands of a command, if the first is one.
+func (a *app) streamArg(args []string) (rest []string, err error) {
+	if len(args) == 0 || !isTopic(args[0]) && !strings.HasPrefix(args[0], "file:") {
+		if len(args) > 1 {
+			return nil, &usageError{Text: "stream " + openurl.Redact(args[0]) + ": expected file:DIR or kafka://HOST:PORT/TOPIC before the name of a thread"}
+		}
+		return args, nil
+	}
+	if a.flags.stream != "" && a.flags.stream != args[0] {
+		return nil, &usageError{Text: "two streams: an operand and --stream", Hints: []string{"name one"}}
+	}
+	a.flags.stream = args[0]
+	return args[1:], nil
+}
+
 // streamEvents prints the events of a stream.
 func (a *app) streamEvents(ctx context.Context, url string, f *eventFlags) error {
+	if isTopic(url) {
+		return a.topicEvents(ctx, url, f)
+	}
+	if err := f.topicOnly(); err != nil {
+		return err
+	}
 	dir := storeDir(url)
 	if dir == "" {
 		return &usageError{Text: "stream " + url + " is gone with the process that wrote it", Hints: []string{"name a folder: --stream DIR"}}
 	}
-	o := filesink.ReaderOptions{}
+	o := filesink.ReaderOptions{Since: f.start.micros()}
 	if f.follow {
 		o.Follow = patience
 	} else if _, err := os.Stat(dir); err != nil {

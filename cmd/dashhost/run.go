@@ -12,6 +12,7 @@ import (
 	"github.com/dashhost/dashhost/host"
 	"github.com/dashhost/dashhost/host/openurl"
 	"github.com/dashhost/dashhost/streaming"
+	"github.com/dashhost/dashhost/streaming/driver"
 )
 
 // ifExists are the values of --if-exists.
@@ -114,8 +115,10 @@ func (a *app) withHost(ctx context.Context, url string, f func(*host.Host) error
 		OpenStore: func(ctx context.Context, url string) (*checkpoint.Store, error) {
 			return a.open(ctx, url, &openurl.Options{Owner: "dashhost"})
 		},
-		Stream:     stream,
-		OpenStream: openurl.Stream,
+		Stream: stream,
+		OpenStream: func(ctx context.Context, url string) (driver.Sink, error) {
+			return openurl.Stream(ctx, url, &openurl.Options{Logger: a.logger().Named("kafka"), Getenv: a.Getenv})
+		},
 	})
 	if err != nil {
 		return err

@@ -18,7 +18,8 @@ func (a *app) storeCommand() *cobra.Command {
 	c.Long = `The store keeps the history of all threads. These commands act on it as a whole; --store names another one than the
 manifest's. A store that is damaged makes them end with exit code 4.`
 	c.AddCommand(a.storeKeygenCommand(), a.storeRekeyCommand())
-	c.AddCommand(a.storeCopyCommand(), a.storeExportCommand(), a.storeImportCommand())
+	c.AddCommand(a.storeFsckCommand(), a.storeRepairCommand(), a.storeStatsCommand(), a.storePruneCommand())
+	c.AddCommand(a.storeBackupCommand(), a.storeRestoreCommand(), a.storeCopyCommand(), a.storeExportCommand(), a.storeImportCommand())
 	return c
 }
 

@@ -8,8 +8,9 @@
 //
 // and event sinks:
 //
-//	file:DIR   a folder of dashstream.v1 frames (streaming/filesink)
-//	mem:       memory (streaming/memsink)
+//	file:DIR                  a folder of dashstream.v1 frames (streaming/filesink)
+//	kafka://HOST:PORT/TOPIC   a topic of Apache Kafka (streaming/kafkasink, which has the rest of the grammar)
+//	mem:                      memory (streaming/memsink)
 //
 // An embedder who wants fewer dependencies gives host.Options a function of its
 // own instead.
@@ -18,6 +19,7 @@ package openurl
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
@@ -31,14 +33,17 @@ import (
 	"github.com/dashhost/dashhost/host"
 	"github.com/dashhost/dashhost/streaming/driver"
 	"github.com/dashhost/dashhost/streaming/filesink"
+	"github.com/dashhost/dashhost/streaming/kafkasink"
 	"github.com/dashhost/dashhost/streaming/memsink"
 )
 
-// Options of the stores that are opened. Nil is fine.
+// Options of the stores and sinks that are opened. Nil is fine.
 type Options struct {
 	Logger   hclog.Logger // default silent
 	Owner    string       // what this process says of itself to others, default ""
 	ReadOnly bool         // open for reading only; the store must exist
+	// Getenv is asked for secrets that a URL does not hold. Default os.Getenv.
+	Getenv func(string) string
 	// Keys open an encrypted store; the first encrypts one that has nothing in it. Default none.
 	Keys []sealed.Key
 	// PlainToo opens a store that is not encrypted even if Keys are given. Default is sealed.ErrPlain.
@@ -96,9 +101,13 @@ func open(ctx context.Context, url string, o *Options) (checkpointdriver.Driver,
 	return nil, &host.SchemeError{URL: url}
 }
 
-// Stream opens a sink for events. It fits host.Options.OpenStream. A scheme it
-// does not know is a *host.SchemeError; other errors are the driver's.
-func Stream(_ context.Context, url string) (driver.Sink, error) {
+// Stream opens a sink for events. A scheme it does not know is a *host.SchemeError;
+// other errors are the driver's. Secrets of a kafka URL may come from the environment.
+// Options.Owner and ReadOnly have no meaning here.
+func Stream(ctx context.Context, url string, o *Options) (driver.Sink, error) {
+	if o == nil {
+		o = &Options{}
+	}
 	scheme, rest, _ := strings.Cut(url, ":")
 	switch {
 	case scheme == "mem" && rest == "":
@@ -109,6 +118,29 @@ func Stream(_ context.Context, url string) (driver.Sink, error) {
 			return nil, err
 		}
 		return s, nil
+	case scheme == "kafka":
+		return kafka(ctx, url, o)
 	}
-	return nil, &host.SchemeError{URL: url}
+	return nil, &host.SchemeError{URL: Redact(url)}
 }
+
+func kafka(ctx context.Context, url string, o *Options) (driver.Sink, error) {
+	getenv := o.Getenv
+	if getenv == nil {
+		getenv = os.Getenv
+	}
+	t, ko, err := kafkasink.ParseURL(url, getenv)
+	if err != nil {
+		return nil, err
+	}
+	ko.Logger = o.Logger
+	s, err := kafkasink.Open(ctx, t, ko)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Redact returns a URL with the password in it, if there is one, replaced by
+// "xxxxx": for messages and logs.
+func Redact(url string) string { return kafkasink.Redact(url) }

@@ -2,10 +2,9 @@ package kafkasink
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -76,18 +75,21 @@ func isDenied(err error) bool {
 	return false
 }
 
-// isMismatch is true for errors that waiting does not mend: both sides do not speak the same, or there is no such host.
-func isMismatch(err error) bool {
+// isAway is true for errors that say that nobody is there now, or cannot answer yet. All others say that somebody is, with whom there is
+// no talking: no broker, other settings for TLS or SASL, a certificate that nobody known has signed.
+func isAway(err error) bool {
 	var (
-		eof     *kgo.ErrFirstReadEOF
-		plain   tls.RecordHeaderError
-		unknown x509.UnknownAuthorityError
-		name    x509.HostnameError
-		invalid x509.CertificateInvalidError
-		verify  *tls.CertificateVerificationError
-		alert   tls.AlertError
-		lookup  *net.DNSError
+		op     *net.OpError
+		lookup *net.DNSError
+		first  *kgo.ErrFirstReadEOF
 	)
-	return errors.As(err, &eof) || errors.As(err, &plain) || errors.As(err, &unknown) || errors.As(err, &name) || errors.As(err, &invalid) ||
-		errors.As(err, &verify) || errors.As(err, &alert) || errors.As(err, &lookup) && lookup.IsNotFound
+	switch {
+	case errors.As(err, &lookup):
+		return !lookup.IsNotFound
+	case errors.As(err, &op):
+		return op.Op != "remote error" // an alert of TLS
+	case errors.As(err, &first):
+		return false
+	}
+	return isEnd(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || kerr.IsRetriable(err)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/oauth"
@@ -83,6 +84,9 @@ func lookAt(ctx context.Context, cl *kgo.Client, topic string, w *watch) (kadm.T
 	if err == nil {
 		err = d.Err
 	}
+	if last := w.lastError(); isEnd(err) && last != nil {
+		err = last
+	}
 	switch {
 	case err == nil:
 		return d, nil
@@ -90,16 +94,29 @@ func lookAt(ctx context.Context, cl *kgo.Client, topic string, w *watch) (kadm.T
 		return d, fmt.Errorf("topic %s: %w: %w", topic, ErrTopic, err)
 	case isDenied(err):
 		return d, fmt.Errorf("topic %s: %w: %w", topic, ErrDenied, err)
-	case isMismatch(err):
-		return d, fmt.Errorf("%w: %w", ErrConnect, err)
+	case isAway(err):
+		return d, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
-	if last := w.lastError(); isEnd(err) && last != nil {
-		err = last
+	return d, fmt.Errorf("%w: %w", ErrConnect, err)
+}
+
+// patiently asks again while brokers say that they cannot answer yet, as they do when a group is new to them.
+func patiently(ctx context.Context, ask func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	for {
+		err := ask()
+		if err == nil || !kerr.IsRetriable(err) {
+			return err
+		}
+		t := time.NewTimer(100 * time.Millisecond)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return err
+		}
 	}
-	if isMismatch(err) || isDenied(err) {
-		return d, fmt.Errorf("%w: %w", ErrConnect, err)
-	}
-	return d, fmt.Errorf("%w: %w", ErrUnreachable, err)
 }
 
 // lasting says whether an error of lookAt is one that waiting does not mend.

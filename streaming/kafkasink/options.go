@@ -27,7 +27,7 @@ type Options struct {
 	// Records and Bytes bound what is on its way at once: 1 to 1,000,000 records, 2 MiB to 1 GiB. Default 20,000 and 32 MiB.
 	Records int
 	Bytes   int
-	// Logger gets what the client library says, one level lower than it thinks, as every failure is also returned. Default: silent.
+	// Logger gets what the client library says, at lower levels than it thinks, as failures are also returned. Default: silent.
 	Logger hclog.Logger
 }
 

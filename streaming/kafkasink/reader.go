@@ -58,7 +58,8 @@ type ReaderOptions struct {
 	Group string
 	// Patience is how long nothing may come from the brokers before a Reader that does not follow gives up. Default 30 s.
 	Patience time.Duration
-	Logger   hclog.Logger // as Options.Logger
+	// Logger also gets a warning when brokers go away while a Reader follows. Default: silent.
+	Logger hclog.Logger
 }
 
 // Reader reads a topic while others write to it. It is used by one goroutine at a time.
@@ -71,6 +72,7 @@ type Reader struct {
 	ends  map[int32]int64 // where it stops; when following, what is known to be there
 	read  int64
 	came  time.Time // when something came last
+	away  bool      // it was said that no broker answers
 }
 
 // NewReader returns a reader of a topic; nothing is asked of brokers before All or Partitions. o may be nil. The error is ErrOptions.
@@ -296,6 +298,7 @@ func (r *Reader) fault(ctx context.Context, n int32, err error, yield func(*Entr
 		yield(nil, ctx.Err())
 		return false
 	case isEnd(err) && (r.o.Follow || time.Since(r.came) < r.o.Patience):
+		r.warn()
 		return true
 	case isEnd(err):
 		_, left := r.Progress()
@@ -309,6 +312,18 @@ func (r *Reader) fault(ctx context.Context, n int32, err error, yield func(*Entr
 	}
 	yield(nil, explain(err, topic, 0, r.watch.lastError()))
 	return false
+}
+
+// warn says once that brokers went away, and once that they are back.
+func (r *Reader) warn() {
+	switch err := r.watch.lastError(); {
+	case err != nil && !r.away:
+		r.o.Logger.Warn("no broker answers", "topic", r.t.topic(), "error", err)
+		r.away = true
+	case err == nil && r.away:
+		r.o.Logger.Warn("connected again", "topic", r.t.topic())
+		r.away = false
+	}
 }
 
 // end commits what was read and leaves the group.

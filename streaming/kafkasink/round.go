@@ -86,6 +86,7 @@ func (s *Sink) run() {
 func (s *Sink) next() (parts []part, open bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.sending = s.sending[:0]
 	count, size, n := 0, 0, 0
 	for n < len(s.queue) {
 		w := s.queue[n]
@@ -105,6 +106,7 @@ func (s *Sink) next() (parts []part, open bool) {
 		if to > w.taken || len(w.records) == 0 {
 			w.sending = to > w.taken
 			parts = append(parts, part{w, w.taken, to})
+			s.sending = append(s.sending, w)
 		}
 		if to < len(w.records) {
 			break // the rest of it comes next
@@ -144,7 +146,10 @@ func (s *Sink) send(parts []part) *round {
 	if r.count == 0 {
 		return r
 	}
-	live, before := s.watch.connections()
+	began := s.watch.now()
+	s.mu.Lock()
+	s.began = began
+	s.mu.Unlock()
 	// The client's own timeout counts from a record's timestamp, which is the time of the event and may be long ago.
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -175,8 +180,7 @@ func (s *Sink) send(parts []part) *round {
 	// An error means that the client was closed, and then the promises are kept with one.
 	_ = s.cl.Flush(context.Background())
 	<-done
-	now, after := s.watch.connections()
-	r.reached = live > 0 || now > 0 || after > before
+	r.reached = s.watch.reached(began)
 	return r
 }
 

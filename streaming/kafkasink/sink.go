@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,14 +23,18 @@ type Sink struct {
 	watch    *watch
 	maxBatch atomic.Int32  // bytes
 	stopped  chan struct{} // closed when the goroutine that sends has ended
+	alone    chan struct{} // closed when the sink is being closed and nobody waits for what is still on its way
 
 	// ahead are, by stream, ids that brokers have although the last Write did not take them. Only the goroutine that sends uses it.
 	ahead map[string]map[[16]byte]bool
 
-	mu      sync.Mutex
-	queue   []*write
-	wake    chan struct{} // holds one
-	closing bool
+	mu       sync.Mutex
+	queue    []*write
+	sending  []*write      // those of the round that is under way
+	began    moment        // the round began
+	wake     chan struct{} // holds one
+	closing  bool
+	deserted bool // alone is closed
 }
 
 // defaultMaxBatch is what brokers accept unless they are told otherwise.
@@ -43,7 +48,7 @@ func Open(ctx context.Context, t *Target, o *Options) (*Sink, error) {
 		return nil, err
 	}
 	s := &Sink{
-		topic: t.topic(), o: o.withDefaults(), watch: newWatch(), stopped: make(chan struct{}),
+		topic: t.topic(), o: o.withDefaults(), watch: newWatch(), stopped: make(chan struct{}), alone: make(chan struct{}),
 		ahead: map[string]map[[16]byte]bool{}, wake: make(chan struct{}, 1),
 	}
 	s.maxBatch.Store(defaultMaxBatch)
@@ -165,10 +170,27 @@ func (s *Sink) leave(w *write, err error) (int, error) {
 	}
 	w.left = true
 	class := driver.Unavailable
-	if w.sending {
+	if w.sending && s.watch.reached(s.began) {
 		class = driver.Unknown
 	}
+	s.hurry()
 	return w.taken, &driver.Error{Class: class, Err: fmt.Errorf("topic %s: %w", s.topic, err)}
+}
+
+// hurry ends Close if nobody waits for anything. It is called under mu.
+func (s *Sink) hurry() {
+	if !s.closing || s.deserted {
+		return
+	}
+	for _, w := range slices.Concat(s.queue, s.sending) {
+		if !w.left {
+			return
+		}
+	}
+	if len(s.sending) > 0 {
+		s.deserted = true
+		close(s.alone)
+	}
 }
 
 // Flush implements driver.Sink. There is only something to wait for if a Write was left by its context.
@@ -181,11 +203,13 @@ func (s *Sink) Flush(ctx context.Context) error {
 	case <-w.done:
 		return nil
 	case <-ctx.Done():
-		return &driver.Error{Class: driver.Unknown, Err: ctx.Err()}
+		_, err := s.leave(w, ctx.Err())
+		return err
 	}
 }
 
-// Close implements driver.Sink. It lets what Write was given before finish, for twice Options.Timeout at most.
+// Close implements driver.Sink. It lets the calls of Write and Flush that wait finish, for twice Options.Timeout at most. What was left
+// by a call that came back is given up: it has been told.
 func (s *Sink) Close() error {
 	s.mu.Lock()
 	if s.closing {
@@ -193,6 +217,7 @@ func (s *Sink) Close() error {
 		return driver.ErrClosed
 	}
 	s.closing = true
+	s.hurry()
 	s.rouse()
 	s.mu.Unlock()
 	t := time.NewTimer(2 * s.o.Timeout)
@@ -200,6 +225,7 @@ func (s *Sink) Close() error {
 	var err error
 	select {
 	case <-s.stopped:
+	case <-s.alone:
 	case <-t.C:
 		err = &driver.Error{Class: driver.Unknown, Err: fmt.Errorf("topic %s: %w after %v while closing", s.topic, ErrTimeout, 2*s.o.Timeout)}
 	}

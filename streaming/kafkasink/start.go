@@ -73,10 +73,13 @@ func partitions(ctx context.Context, cl *kgo.Client, topic, group string) (map[i
 
 // committed adds where a group is.
 func committed(ctx context.Context, adm *kadm.Client, topic, group string, all map[int32]*Partition) error {
-	offsets, err := adm.FetchOffsetsForTopics(ctx, group, topic)
-	if err == nil {
-		err = offsets.Error()
-	}
+	var offsets kadm.OffsetResponses
+	err := patiently(ctx, func() (err error) {
+		if offsets, err = adm.FetchOffsetsForTopics(ctx, group, topic); err == nil {
+			err = offsets.Error()
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("group %s: %w", group, err)
 	}

@@ -55,6 +55,23 @@ func (w *watch) connections() (live int, connected int64) {
 	return len(w.live), w.connected
 }
 
+// moment is what was connected at some time.
+type moment struct {
+	live      int
+	connected int64
+}
+
+func (w *watch) now() moment {
+	live, connected := w.connections()
+	return moment{live, connected}
+}
+
+// reached says whether a broker was connected at m or at any time since.
+func (w *watch) reached(m moment) bool {
+	live, connected := w.connections()
+	return m.live > 0 || live > 0 || connected > m.connected
+}
+
 // OnBrokerThrottle implements kgo.HookBrokerThrottle.
 func (w *watch) OnBrokerThrottle(_ kgo.BrokerMetadata, d time.Duration, _ bool) {
 	w.throttled.Add(int64(d))
@@ -66,7 +83,7 @@ func (w *watch) lastError() error {
 	return w.last
 }
 
-// adaptor lets the client library log. It logs what it also returns as errors, so each level is one lower.
+// adaptor lets the client library log. Most of it is also returned as errors, to whoever knows what it means, so each level is lower.
 type adaptor struct{ log hclog.Logger }
 
 // Level implements kgo.Logger.
@@ -75,10 +92,8 @@ func (a adaptor) Level() kgo.LogLevel {
 	case a.log.IsTrace():
 		return kgo.LogLevelDebug
 	case a.log.IsDebug():
-		return kgo.LogLevelInfo
-	case a.log.IsInfo():
 		return kgo.LogLevelWarn
-	case a.log.IsWarn():
+	case a.log.IsInfo():
 		return kgo.LogLevelError
 	}
 	return kgo.LogLevelNone
@@ -88,12 +103,10 @@ func (a adaptor) Level() kgo.LogLevel {
 func (a adaptor) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	switch level {
 	case kgo.LogLevelError:
-		a.log.Warn(msg, keyvals...)
-	case kgo.LogLevelWarn:
 		a.log.Info(msg, keyvals...)
-	case kgo.LogLevelInfo:
+	case kgo.LogLevelWarn:
 		a.log.Debug(msg, keyvals...)
-	case kgo.LogLevelDebug:
+	case kgo.LogLevelInfo, kgo.LogLevelDebug:
 		a.log.Trace(msg, keyvals...)
 	}
 }
