@@ -23,6 +23,8 @@ type PruneOptions struct {
 	DryRun   bool          // change nothing, report what would be
 	// Progress is told how many of how many threads, and then files, have been looked at. Default nil.
 	Progress func(done, total int64)
+
+	cheap bool // cut only where a snapshot stands already: more is kept, and no state is written
 }
 
 // PruneReport is what a Prune did, or would do.
@@ -243,11 +245,11 @@ func (s *Store) planCut(ctx context.Context, t *driver.Thread, o *PruneOptions) 
 		return nil, err
 	}
 	c := l.main()
-	base := c.steps[c.keptFrom(o, s.now())]
-	plan := &cut{below: base.Seq, bases: map[string]*Record{}}
-	if snap := c.snapshots[base.Parent]; snap > 0 && snap == base.Seq-1 { // written in front of it
-		plan.below = snap
+	from := c.keptFrom(o, s.now())
+	for o.cheap && from > 0 && !c.alone(c.steps[from], c.cutBefore(c.steps[from])) {
+		from--
 	}
+	plan := &cut{below: c.cutBefore(c.steps[from]), bases: map[string]*Record{}}
 	if err := s.keepAccepted(ctx, t.Name, l, plan); err != nil {
 		return nil, err
 	}
@@ -272,7 +274,18 @@ func (s *Store) planCut(ctx context.Context, t *driver.Thread, o *PruneOptions) 
 			}
 		}
 	}
+	if o.cheap && len(plan.bases) > 0 {
+		return nil, nil
+	}
 	return plan, nil
+}
+
+// cutBefore is the Seq to cut at so that st is the oldest step: its own, or that of the snapshot that was written in front of it.
+func (c *chain) cutBefore(st *Record) uint64 {
+	if snap := c.snapshots[st.Parent]; snap > 0 && snap == st.Seq-1 {
+		return snap
+	}
+	return st.Seq
 }
 
 // keepAccepted keeps what came after the step that a head stands for which has accepted a loss: tasks that ended there have ended.

@@ -105,8 +105,21 @@ func (r *Run) loop(ctx context.Context) {
 		r.err = errors.Join(err, r.claim.Close())
 	} else {
 		r.res = r.result(res)
+		r.keep(context.WithoutCancel(ctx))
 	}
 	r.finish()
+}
+
+// keep drops checkpoints that the manifest does not keep. That it could not is no fault of the run: the next one tries again.
+func (r *Run) keep(ctx context.Context) {
+	rule := checkpoint.KeepRule{Last: r.graph.Store.KeepLast, For: r.graph.Store.KeepFor}
+	s, err := r.host.storeOf(ctx, r.graph)
+	if err == nil {
+		_, err = s.Keep(ctx, r.thread, rule)
+	}
+	if err != nil && !errors.Is(err, checkpoint.ErrNotFound) { // deleted is fine
+		r.host.log.Warn("old checkpoints are kept", "thread", r.thread, "error", err)
+	}
 }
 
 func (r *Run) finish() {

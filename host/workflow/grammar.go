@@ -261,9 +261,9 @@ func storeShape(n names) *shape {
 	return &shape{form: formObject, what: "a store", fields: []field{
 		{name: "url", shape: &shape{form: formText, what: n.url.what, text: n.url, url: true}, local: true, doc: "Where it is."},
 		{name: "durability", shape: &shape{form: formWord, words: []word{{text: DurabilitySync}, {text: DurabilityExit, later: true}}, alt: delay}, def: "sync", doc: "Who waits for the disk."},
-		{name: "keep", def: "{}", later: true, doc: "What of a thread is kept.", shape: &shape{form: formObject, what: "an object {last, for}", fields: []field{
-			{name: "last", shape: intShape(1, 1e9), doc: "Checkpoints."},
-			{name: "for", shape: durationShape(), doc: "Time."},
+		{name: "keep", def: "{}", doc: "Which checkpoints of a thread are kept when a run ends; without it, all.", shape: &shape{form: formObject, what: "an object {last, for}", fields: []field{
+			{name: "last", shape: intShape(1, 1e9), doc: "At least the newest so many."},
+			{name: "for", shape: durationShape(), doc: "And those that are younger."},
 		}}},
 	}}
 }
