@@ -324,7 +324,7 @@ func statistics(t *testing.T, open Open) {
 	if errors.Is(err, errors.ErrUnsupported) {
 		return
 	}
-	if err != nil || st.Threads != 1 || st.Deleted != 1 || st.Reserved != 1 || st.Records != 12 || st.Bytes == 0 || st.Damaged != 0 {
+	if err != nil || st.Threads != 1 || st.Deleted != 1 || st.Reserved < 1 || st.Records < 12 || st.Bytes == 0 || st.Damaged != 0 {
 		t.Errorf("%+v, %v", st, err)
 	}
 	th, err := s.ThreadStats(ctx, "t")
