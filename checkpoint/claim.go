@@ -21,6 +21,7 @@ type ClaimOptions struct {
 type Claim struct {
 	s       *Store
 	thread  string
+	owner   string // id
 	epoch   uint64
 	seq     uint64 // of the claim's record
 	crashed bool
@@ -114,7 +115,7 @@ func (s *Store) claim(ctx context.Context, thread string, me Owner, o *ClaimOpti
 		return nil, err
 	}
 	c := &Claim{
-		s: s, thread: thread, epoch: recs[0].Epoch, seq: recs[0].Seq, crashed: t.Claimed, isNew: t.Records == 0, commit: commit,
+		s: s, thread: thread, owner: me.ID, epoch: recs[0].Epoch, seq: recs[0].Seq, crashed: t.Claimed, isNew: t.Records == 0, commit: commit,
 		heads: make(map[string]string, len(t.Heads)), deltas: map[string]*deltas{}, minID: t.MinID, last: now,
 	}
 	for _, h := range t.Heads {

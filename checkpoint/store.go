@@ -214,23 +214,34 @@ func (s *Store) mine(t *driver.Thread) bool {
 	return t.Owner == s.owner.ID
 }
 
-// register makes this Store an owner, once.
+// register makes this Store an owner, once, and again if that one has ended.
 func (s *Store) register(ctx context.Context) (Owner, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return Owner{}, ErrClosed
 	}
-	if s.owner.ID != "" {
-		return s.owner, nil
-	}
-	if s.own == nil {
+	switch {
+	case s.owner.ID == "" && s.own == nil:
 		s.owner = Owner{ID: NewID(s.now(), ""), Text: s.text}
 		return s.owner, nil
+	case s.owner.ID != "" && s.own == nil:
+		return s.owner, nil
+	case s.owner.ID != "":
+		if _, alive, err := s.own.Owner(ctx, s.owner.ID); err != nil || alive {
+			return s.owner, err
+		}
+		s.log.Warn("the owner of this process has ended, as after too long without its server: its claims are lost", "owner", s.owner.ID)
+		if err := s.release(); err != nil {
+			return Owner{}, err
+		}
+		s.owner = Owner{}
 	}
-	var err error
-	s.owner, s.release, err = s.own.Register(ctx, s.text)
-	return s.owner, err
+	o, release, err := s.own.Register(ctx, s.text)
+	if err == nil {
+		s.owner, s.release = o, release
+	}
+	return o, err
 }
 
 // Cancel asks the holder of a thread to stop. It needs no claim: the holder sees it at its next append, a later claim in its

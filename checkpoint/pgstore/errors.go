@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -23,11 +24,16 @@ type ConnectError struct {
 }
 
 func (e *ConnectError) Error() string {
-	s := fmt.Sprintf("postgres %s: %v", e.Where, e.Err)
+	s := fmt.Sprintf("postgres %s: %s", e.Where, line(e.Err))
 	if e.Do != "" {
 		s += ": " + e.Do
 	}
 	return s
+}
+
+// line is the text of err without the lines that say the same again, in one: an attempt has one for each address of a host.
+func line(err error) string {
+	return strings.Join(slices.Compact(strings.Split(err.Error(), "\n")), "; ")
 }
 
 // Unwrap returns what pgx or the server said.
@@ -70,9 +76,11 @@ func lost(err error) bool {
 	}
 	var op *net.OpError
 	return errors.As(err, &op) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || pgconn.Timeout(err) || pgconn.SafeToRetry(err) ||
-		errors.As(err, new(*pgconn.ConnectError)) || strings.HasSuffix(err.Error(), "conn closed")
+		errors.Is(err, errSilent) || pgconn.Timeout(err) || pgconn.SafeToRetry(err)
 }
+
+// errSilent is a server that did not answer within the driver's time limit.
+var errSilent = errors.New("no answer")
 
 // retry says whether the server takes back everything of a transaction that another one may do.
 func retry(err error) bool {
@@ -83,13 +91,23 @@ func retry(err error) bool {
 // madeElsewhere is the code with which append refuses a thread that another client made in between.
 const madeElsewhere = "DH001"
 
-// passing says whether an error to connect may go away by itself.
+// passing says whether what err tells of the server may be over soon, so that what wrote nothing may be tried again.
 func passing(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return pg.Code == "53300" || lost(err)
+		return starting(err) || lost(err)
+	}
+	if errors.As(err, new(*pgconn.ConnectError)) { // while it restarts; TLS and names that do not fit stay as they are
+		return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNRESET) ||
+			errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.Timeout(err)
 	}
 	return lost(err)
+}
+
+// starting says whether the server itself asks for patience: it starts, or all of its connections are taken.
+func starting(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "53300" || pg.Code == "57P03")
 }
 
 // classify turns the answer of a server, to something that was not committed, into what the driver's interface names.
@@ -159,9 +177,11 @@ func (s *store) connectError(err error) error {
 		}[pg.Code]
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
 		e.Do = "is the server running, and are host and port right?"
+	case errors.As(err, new(*net.DNSError)):
+		e.Do = "check the name of the host"
 	case strings.Contains(text, "tls") || strings.Contains(text, "x509") || strings.Contains(text, "TLS"):
 		e.Do = "sslmode in the URL must fit the server: disable, require, verify-full with sslrootcert"
-	case pgconn.Timeout(err):
+	case errors.Is(err, errSilent), pgconn.Timeout(err):
 		e.Do = "the server did not answer in time"
 	}
 	return e

@@ -36,6 +36,7 @@ type store struct {
 	lockWait time.Duration // how long the server waits for a lock
 	id       [16]byte
 	inc      uint64
+	opened   bool // Open has come to its end
 
 	life   sync.RWMutex // held for reading by every call, for writing by Close
 	closed bool         // guarded by life
@@ -86,6 +87,7 @@ func Open(ctx context.Context, url string, o *Options) (driver.Driver, error) {
 		s.pool.Close()
 		return nil, err
 	}
+	s.opened = true
 	return s, nil
 }
 
@@ -141,7 +143,8 @@ func (s *store) use(ctx context.Context, f func(context.Context, *pgx.Conn) erro
 	end := time.Now().Add(s.set.patience)
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
 		err := s.once(ctx, f)
-		if err == nil || ctx.Err() != nil || !passing(err) || time.Now().Add(wait).After(end) {
+		again := err != nil && passing(err) && (s.opened || starting(err)) // who opens wants to know that nothing is there
+		if !again || ctx.Err() != nil || time.Now().Add(wait).After(end) {
 			if ctx.Err() != nil && err != nil {
 				return ctx.Err()
 			}
@@ -162,14 +165,17 @@ const (
 
 // once runs f on a connection of the pool, with the driver's time limit.
 func (s *store) once(ctx context.Context, f func(context.Context, *pgx.Conn) error) error {
-	ctx, cancel := context.WithTimeout(ctx, s.set.timeout)
+	limited, cancel := context.WithTimeout(ctx, s.set.timeout)
 	defer cancel()
-	c, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return err
+	c, err := s.pool.Acquire(limited)
+	if err == nil {
+		err = f(limited, c.Conn())
+		c.Release()
 	}
-	defer c.Release()
-	return f(ctx, c.Conn())
+	if err != nil && limited.Err() != nil && ctx.Err() == nil && !errors.Is(err, driver.ErrUnknown) {
+		return fmt.Errorf("%w within %v", errSilent, s.set.timeout)
+	}
+	return err
 }
 
 // Close implements driver.Driver. Everything appended is durable already.

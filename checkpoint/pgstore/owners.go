@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -135,39 +137,39 @@ func (l *lease) ended() bool {
 	return l.lost
 }
 
-func (l *lease) lose() {
+// lose ends the lease and says whether it had ended.
+func (l *lease) lose() (before bool) {
 	l.mu.Lock()
-	l.lost = true
-	l.mu.Unlock()
+	defer l.mu.Unlock()
+	before, l.lost = l.lost, true
+	return before
 }
 
-// release ends a lease at once, so that nobody waits for it. If the server is away it ends by itself.
+// release ends a lease at once, so that nobody waits for it. If the server is away it ends by itself. The lease is not forgotten:
+// its claims stay lost.
 func (s *store) release(l *lease) error {
 	l.stop()
 	l.done.Wait()
-	s.mu.Lock()
-	_, mine := s.owners[l.owner.ID]
-	delete(s.owners, l.owner.ID)
-	s.mu.Unlock()
-	if !mine {
+	if l.lose() {
 		return nil
 	}
-	return s.once(context.Background(), func(ctx context.Context, c *pgx.Conn) error {
+	err := s.once(context.Background(), func(ctx context.Context, c *pgx.Conn) error {
 		_, err := c.Exec(ctx, s.sql("UPDATE {{schema}}.owners SET lease_until = clock_timestamp() WHERE id = $1"), []byte(l.owner.ID))
 		return err
 	})
+	if err != nil && passing(err) {
+		return nil
+	}
+	return s.classify(err)
 }
 
 // endLeases releases what is left of them.
 func (s *store) endLeases() error {
 	s.mu.Lock()
-	left := make([]*lease, 0, len(s.owners))
-	for _, l := range s.owners {
-		left = append(left, l)
-	}
+	all := slices.Collect(maps.Values(s.owners))
 	s.mu.Unlock()
 	var err error
-	for _, l := range left {
+	for _, l := range all {
 		err = first(err, s.release(l))
 	}
 	return err

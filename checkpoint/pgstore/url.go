@@ -50,6 +50,9 @@ func parseURL(raw string) (settings, *pgxpool.Config, error) {
 		rest = "//" + rest
 	}
 	base, query, _ := strings.Cut(rest, "?")
+	if at := strings.LastIndex(base, "@"); at > 2+strings.IndexAny(base[2:]+"/", "/") {
+		return set, nil, &URLError{unreadable} // a slash in front of an @ is one of the password
+	}
 	query, err := set.take(query)
 	if err != nil {
 		return set, nil, err
@@ -111,10 +114,12 @@ func take(name, value string, least time.Duration, to *time.Duration) error {
 	return nil
 }
 
+const unreadable = "user, password, host or port cannot be read: in these, characters such as : / ? # @ % are written as %3A %2F %3F %23 %40 %25"
+
 // parseReason is what pgx found wrong, without what it quotes.
 func parseReason(base string, err error) string {
 	if _, e := url.Parse("postgres:" + base); e != nil {
-		return "user, password, host or port cannot be read: in these, characters such as : / ? # @ % are written as %3A %2F %3F %23 %40 %25"
+		return unreadable
 	}
 	text := err.Error()
 	var bad *pgconn.ParseConfigError
@@ -126,34 +131,42 @@ func parseReason(base string, err error) string {
 	}
 	if u, e := url.Parse("postgres:" + base); e == nil && u.User != nil {
 		if pw, ok := u.User.Password(); ok && pw != "" {
-			text = strings.ReplaceAll(text, pw, "xxxxx")
+			text = strings.ReplaceAll(text, pw, hidden)
 		}
 	}
 	return text
 }
 
-// Redact returns a URL of a store without its password, for people to read.
+// Redact returns a URL of a store without its password, for people to read. Where the password ends cannot be said of a URL that
+// breaks the rules; then more than it is left out.
 func Redact(raw string) string {
-	scheme, rest, ok := strings.Cut(raw, "://")
-	if !ok {
+	scheme, rest, ok := strings.Cut(raw, ":")
+	if !ok || !strings.HasPrefix(rest, "//") && !strings.HasPrefix(scheme, "postgres") {
 		return raw
 	}
-	base, query, asked := strings.Cut(rest, "?")
+	slashes := rest[:len(rest)-len(strings.TrimLeft(rest, "/"))]
+	base, query, asked := strings.Cut(rest[len(slashes):], "?")
+	if strings.Contains(query, "@") {
+		return scheme + ":" + slashes + hidden
+	}
 	if at := strings.LastIndex(base, "@"); at >= 0 {
 		user, _, secret := strings.Cut(base[:at], ":")
 		if secret {
-			user += ":xxxxx"
+			user += ":" + hidden
 		}
 		base = user + base[at:]
 	}
 	if asked {
 		parts := strings.Split(query, "&")
 		for i, p := range parts {
-			if name, _, _ := strings.Cut(p, "="); name == "password" || name == "sslpassword" {
-				parts[i] = name + "=xxxxx"
+			name, _, _ := strings.Cut(p, "=")
+			if plain, err := url.QueryUnescape(name); err != nil || strings.HasSuffix(plain, "password") {
+				parts[i] = name + "=" + hidden
 			}
 		}
 		base += "?" + strings.Join(parts, "&")
 	}
-	return scheme + "://" + base
+	return scheme + ":" + slashes + base
 }
+
+const hidden = "xxxxx"
