@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/dashhost/dashhost/checkpoint/driver"
 )
@@ -26,8 +27,9 @@ func (s *Store) PutBlob(ctx context.Context, b []byte) (digest string, c *Commit
 	e := driver.Expect{AnyEpoch: true, Empty: true}
 	switch err := s.hasBlob(ctx, thread); {
 	case err == nil:
-		c, err = s.append(ctx, thread, driver.Expect{AnyEpoch: true})
-		return digest, c, err
+		if c, err = s.touch(ctx, thread); !errors.Is(err, ErrNotFound) {
+			return digest, c, err
+		} // pruned since
 	case errors.Is(err, ErrDamaged):
 		e = driver.Expect{AnyEpoch: true, AcceptLoss: true} // write it again: what is there cannot be read
 	case !errors.Is(err, ErrNotFound):
@@ -41,6 +43,66 @@ func (s *Store) PutBlob(ctx context.Context, b []byte) (digest string, c *Commit
 		return "", nil, err
 	}
 	return digest, c, nil
+}
+
+// A blob that no thread names goes when nobody has put it for blobGrace: so much time is there between putting it and the record that
+// names it. Putting it again counts, if the last time is older than touchAfter.
+const (
+	blobGrace  = 24 * time.Hour
+	touchAfter = time.Hour
+)
+
+// touch sees to it that a blob that is there stays. The record that it may write is a claim: it has an epoch of its own, so a Prune that
+// did not see it cannot delete the blob.
+func (s *Store) touch(ctx context.Context, thread string) (*Commit, error) {
+	t, err := s.d.Thread(ctx, thread)
+	if err != nil {
+		return nil, s.appendError(thread, err)
+	}
+	if s.micros(0)-t.Updated < touchAfter.Microseconds() {
+		return s.append(ctx, thread, driver.Expect{AnyEpoch: true, Exists: true})
+	}
+	return s.append(ctx, thread, driver.Expect{AnyEpoch: true, Exists: true}, &Record{Kind: KindClaim})
+}
+
+// pruneBlobs deletes blobs that no thread needs, and that nobody has put for a while.
+func (s *Store) pruneBlobs(ctx context.Context, o *PruneOptions, rep *PruneReport) error {
+	needed := map[string]bool{}
+	for t, err := range s.Threads(ctx, nil) {
+		if err != nil {
+			return err
+		}
+		if t.Damage != nil { // nobody can tell what it needs
+			return nil
+		}
+		digests, err := o.Blobs(ctx, s, t.Thread)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		for _, d := range digests {
+			needed[blobPrefix+d] = true
+		}
+	}
+	oldest := s.micros(0) - blobGrace.Microseconds()
+	for t, err := range s.d.Threads(ctx, driver.Filter{Prefix: blobPrefix, Reserved: true}) {
+		if err != nil {
+			return err
+		}
+		if needed[t.Name] || t.Updated > oldest {
+			continue
+		}
+		if !o.DryRun {
+			_, err := s.append(ctx, t.Name, driver.Expect{Epoch: t.Epoch, AcceptLoss: true}, &Record{Kind: KindTombstone})
+			if errors.Is(err, ErrFenced) { // put again
+				continue
+			}
+			if err != nil {
+				return err
+			}
+		}
+		rep.Blobs++
+	}
+	return nil
 }
 
 // hasBlob reads a blob as far as the driver checks it: what PutBlob finds kept must be there for a resume.

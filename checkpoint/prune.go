@@ -19,8 +19,11 @@ type PruneOptions struct {
 	// always is, with the tasks, questions and answers that belong to it.
 	KeepLast int           // the newest so many, default 0
 	MaxAge   time.Duration // those that are younger, default 0
-	Now      bool          // rewrite files that hold anything that is not wanted; default: where little is left that is wanted
-	DryRun   bool          // change nothing, report what would be
+	// Blobs says which blobs a thread needs, by digest. Blobs that none needs are deleted, unless somebody has put them within a day.
+	// Default nil: no blob is.
+	Blobs  func(ctx context.Context, s *Store, thread string) ([]string, error)
+	Now    bool // rewrite files that hold anything that is not wanted; default: where little is left that is wanted
+	DryRun bool // change nothing, report what would be
 	// Progress is told how many of how many threads, and then files, have been looked at. Default nil.
 	Progress func(done, total int64)
 
@@ -54,6 +57,11 @@ func (s *Store) Prune(ctx context.Context, o *PruneOptions) (*PruneReport, error
 	rep := &PruneReport{}
 	if o.KeepLast > 0 || o.MaxAge > 0 {
 		if err := s.pruneThreads(ctx, o, rep); err != nil {
+			return rep, err
+		}
+	}
+	if o.Blobs != nil {
+		if err := s.pruneBlobs(ctx, o, rep); err != nil {
 			return rep, err
 		}
 	}

@@ -238,6 +238,57 @@ func pruneByAge(t *testing.T, open Open) {
 	}
 }
 
+// pruneBlobs: what a thread needs stays, and what was put within a day; the rest goes, and can be put again.
+func pruneBlobs(t *testing.T, open Open) {
+	ctx := context.Background()
+	now := time.Unix(1_800_000_000, 0)
+	s := checkpoint.New(open(t)(), &checkpoint.Options{Now: func() time.Time { return now }})
+	defer s.Close()
+	claim(t, s, "t", nil)
+	blob := func(text string) string {
+		t.Helper()
+		digest, c, err := s.PutBlob(ctx, []byte(text))
+		if err == nil {
+			err = c.Wait(ctx)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return digest
+	}
+	needed, idle, again := blob("needed"), blob("idle"), blob("again")
+	o := &checkpoint.PruneOptions{Now: true, Blobs: func(_ context.Context, _ *checkpoint.Store, thread string) ([]string, error) {
+		return []string{needed}, nil
+	}}
+	prune := func(want int) {
+		t.Helper()
+		rep, err := s.Prune(ctx, o)
+		if err != nil || rep.Blobs != want {
+			t.Errorf("%d blobs pruned, %v; want %d", rep.Blobs, err, want)
+		}
+	}
+	prune(0)
+	now = now.Add(23 * time.Hour)
+	blob("again")
+	now = now.Add(2 * time.Hour)
+	o.DryRun = true
+	prune(1)
+	o.DryRun = false
+	prune(1)
+	prune(0)
+	for digest, want := range map[string]error{needed: nil, again: nil, idle: checkpoint.ErrNotFound} {
+		if _, err := s.Blob(ctx, digest); !errors.Is(err, want) {
+			t.Errorf("blob %s: %v, want %v", digest, err, want)
+		}
+	}
+	if blob("idle") != idle {
+		t.Error("put again, it has another digest")
+	}
+	if b, err := s.Blob(ctx, idle); err != nil || string(b) != "idle" {
+		t.Errorf("put again: %q, %v", b, err)
+	}
+}
+
 func pruneRefuses(t *testing.T, open Open) {
 	ctx := context.Background()
 	s := checkpoint.New(open(t)(), nil)

@@ -40,6 +40,7 @@ func Run(t *testing.T, open Open) {
 		{"Drop", drops},
 		{"PruneKeeps", pruneKeeps},
 		{"PruneByAge", pruneByAge},
+		{"PruneBlobs", pruneBlobs},
 		{"PruneRefuses", pruneRefuses},
 		{"PruneWhileReading", pruneWhileReading},
 		{"Statistics", statistics},

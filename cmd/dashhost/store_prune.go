@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/dashhost/dashhost/checkpoint"
+	"github.com/dashhost/dashhost/host"
 )
 
 // pruneReport is what store prune --json prints.
@@ -94,6 +95,7 @@ func (a *app) prune(ctx context.Context, s *checkpoint.Store, o *checkpoint.Prun
 			return err
 		}
 	}
+	o.Blobs = host.Blobs
 	o.Progress = a.gauge("pruning", func(n int64) string { return fmt.Sprint(n) }).show
 	r, err := s.Prune(ctx, o)
 	a.talk.clear()
