@@ -15,7 +15,7 @@
 //	if counter < 0 { counter = refuel(counter) }
 //
 // The shape decides what it costs. A call inside a loop makes the compiler move values out of registers, so the call
-// stands outside of innermost loops and of those that dispatch (see body.loop); a counter in a local is faster than
+// stands outside of most loops (see body.loop and plan.outside); a counter in a local is faster than
 // one in a global, but must be written back before others can look, so only functions that loop and call nothing have
 // one (see plan.private).
 //

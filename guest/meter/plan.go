@@ -41,9 +41,9 @@ func (p *plan) private() bool {
 	return p.blocks[0].loops && !p.blocks[0].calls && !p.throws && !p.depth
 }
 
-// outside tells whether a loop's call of refuel stands outside of it. It does so for loops without inner ones, and
-// for those that dispatch, where it would cost most; the others have it inside.
-func (p *plan) outside(b *block) bool { return !b.params && (!b.loops || b.tables) }
+// outside tells whether a loop's call of refuel stands outside of it. It does so where it costs less than inside, which
+// is everywhere but in loops of loops that call nothing. A loop with parameters has operands that would be in the way.
+func (p *plan) outside(b *block) bool { return !b.params && (!b.loops || b.tables || b.calls) }
 
 // lowering finds the place where the depth is lowered: before the first call that matters and is likely to be
 // run, so that paths without calls do without, but outside of all loops.
