@@ -12,6 +12,7 @@ import (
 
 	"github.com/dashhost/dashhost/abi"
 	"github.com/dashhost/dashhost/guest/meter"
+	"github.com/dashhost/dashhost/guest/signature"
 	"github.com/dashhost/dashhost/guest/wasmbin"
 )
 
@@ -25,6 +26,10 @@ type ModuleOptions struct {
 	// and DefaultCompileMemory.
 	CompileTime   time.Duration
 	CompileMemory int64
+	// Signers are public keys, one of which must have signed the module; none = nobody must. Those of Options.Signers
+	// hold beside them. Signatures are the lines of the module's signature file, see package signature.
+	Signers    []signature.PublicKey
+	Signatures []string
 	// Trusted takes modules with exceptions, which the runtime does not contain safely. Default false.
 	// A trusted module that uses them is refused with ErrNotInVersion.
 	Trusted bool
@@ -47,7 +52,7 @@ type Module struct {
 // Load decodes, checks and compiles a module. All modules with the same bytes share one compilation,
 // however many are loaded at once. wasm is not used after Load has returned.
 //
-// It fails with a *LoadError (whose cause may be a *DigestError, *LimitError, a *wasmbin.Error or
+// It fails with a *LoadError (whose cause may be a *DigestError, a *signature.Error, *LimitError, a *wasmbin.Error or
 // ErrNotInVersion), with ErrClosed, or with ctx's error when it ends first; the compilation then goes on
 // and is there for the next Load.
 func (r *Runtime) Load(ctx context.Context, wasm []byte, o *ModuleOptions) (*Module, error) {
@@ -57,7 +62,7 @@ func (r *Runtime) Load(ctx context.Context, wasm []byte, o *ModuleOptions) (*Mod
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	digest, e := admit(wasm, o)
+	digest, e := r.admit(wasm, o)
 	if e != nil {
 		return nil, e.of(o.Name)
 	}
@@ -107,7 +112,7 @@ func (r *Runtime) Inspect(wasm []byte, o *ModuleOptions) (*Info, error) {
 	if o == nil {
 		o = &ModuleOptions{}
 	}
-	digest, e := admit(wasm, o)
+	digest, e := r.admit(wasm, o)
 	if e != nil {
 		return nil, e.of(o.Name)
 	}
@@ -115,6 +120,15 @@ func (r *Runtime) Inspect(wasm []byte, o *ModuleOptions) (*Info, error) {
 		return info, nil
 	}
 	return Inspect(wasm, o)
+}
+
+// admit does what the function admit does, and checks what all modules of the runtime must have.
+func (r *Runtime) admit(wasm []byte, o *ModuleOptions) ([sha256.Size]byte, *LoadError) {
+	digest, e := admit(wasm, o)
+	if e == nil {
+		e = signed(digest, o.Signatures, r.signers)
+	}
+	return digest, e
 }
 
 // admit checks what can be said of the bytes as a whole, and gives their digest.
@@ -132,7 +146,20 @@ func admit(wasm []byte, o *ModuleOptions) ([sha256.Size]byte, *LoadError) {
 		e.Hint = "if the module was rebuilt on purpose, pin the new digest"
 		return sum, e
 	}
-	return sum, nil
+	return sum, signed(sum, o.Signatures, o.Signers)
+}
+
+// signed refuses a module that nobody signed who must have.
+func signed(digest [sha256.Size]byte, lines []string, keys []signature.PublicKey) *LoadError {
+	if len(keys) == 0 {
+		return nil
+	}
+	if _, err := signature.Verify(lines, digest, keys); err != nil {
+		e := because(err)
+		e.Hint = "sign it (dashhost module sign), or name the key of who did if you trust it"
+		return e
+	}
+	return nil
 }
 
 // examine decodes and checks a module.

@@ -14,6 +14,8 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
+
+	"github.com/dashhost/dashhost/guest/signature"
 )
 
 // Options of Open. The zero value and nil are usable.
@@ -34,6 +36,8 @@ type Options struct {
 	Compile func(ctx context.Context, job *CompileJob) error
 	// Logger gets what no caller can be told: faults of hosts and of the cache. nil is silent.
 	Logger hclog.Logger
+	// Signers are public keys, one of which must have signed each module that is loaded; none = nobody must.
+	Signers []signature.PublicKey
 	// Interpreter runs guests without compiling them to machine code, as is done anyway where the machine
 	// is not supported: some 50 times slower. Default false.
 	Interpreter bool
@@ -54,6 +58,8 @@ type Runtime struct {
 	wz    wazero.Runtime
 	cache *codeCache
 	log   hclog.Logger
+
+	signers []signature.PublicKey
 
 	quota quota
 	pages *pagemap // nil where the system does not tell which pages were written
@@ -85,7 +91,7 @@ func Open(ctx context.Context, o *Options) (*Runtime, error) {
 	cache := openCache(o, log)
 	cfg = cfg.WithCoreFeatures(features).WithCompilationCache(cache.wz)
 	r := &Runtime{
-		wz: wazero.NewRuntimeWithConfig(ctx, cfg), cache: cache, log: log,
+		wz: wazero.NewRuntimeWithConfig(ctx, cfg), cache: cache, log: log, signers: slices.Clone(o.Signers),
 		now: o.Now, codes: make(map[codeKey]*code), pools: make(map[*Pool]struct{}),
 	}
 	if r.now == nil {
@@ -107,7 +113,7 @@ func Open(ctx context.Context, o *Options) (*Runtime, error) {
 // Close closes all pools (see Pool.Close, which says what happens when ctx ends first) and then the
 // runtime. When calls were cut off it returns an error and leaves the runtime to them; closing again
 // finishes what is left. A compilation that is under way in this process is waited for, as it cannot be stopped; one
-// that runs elsewhere (Options.Compile) is.
+// that runs elsewhere (Options.Compile) is cancelled.
 func (r *Runtime) Close(ctx context.Context) error {
 	r.cache.end()
 	r.mu.Lock()

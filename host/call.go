@@ -17,6 +17,9 @@ type CallOptions struct {
 	Config   []byte          // JSON that config_read gives; default none
 	Grants   workflow.Grants // default none
 	Deadline time.Duration   // default that of package guest
+	// Signatures are the lines of the module's signature file, which count where
+	// Options.Signers are given.
+	Signatures []string
 }
 
 // CallResult is how a call on its own ended.
@@ -37,7 +40,7 @@ func (h *Host) CallModule(ctx context.Context, name string, wasm []byte, o *Call
 	if err := h.usable(nil); err != nil {
 		return nil, err
 	}
-	m, err := h.guest.Load(ctx, wasm, &guest.ModuleOptions{Name: name})
+	m, err := h.guest.Load(ctx, wasm, &guest.ModuleOptions{Name: name, Signatures: o.Signatures})
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/dashhost/dashhost/checkpoint"
 	"github.com/dashhost/dashhost/checkpoint/memstore"
 	"github.com/dashhost/dashhost/guest"
+	"github.com/dashhost/dashhost/guest/signature"
 	"github.com/dashhost/dashhost/streaming/driver"
 )
 
@@ -22,6 +23,9 @@ type Options struct {
 	// Compile compiles modules in a process that can be stopped, see guest.Options.
 	// Default in this one.
 	Compile func(ctx context.Context, job *guest.CompileJob) error
+	// Signers are public keys, one of which must have signed each wasm module,
+	// beside those that a manifest names. Default nobody must.
+	Signers []signature.PublicKey
 	// Store is the URL of the store and overrides the manifest's. "" = the
 	// manifest's, and "mem:" if that names none.
 	Store string
@@ -77,7 +81,7 @@ func New(o *Options) (*Host, error) {
 	}
 	var err error
 	h.guest, err = guest.Open(context.Background(), &guest.Options{
-		CacheDir: h.opts.CacheDir, Compile: h.opts.Compile, Logger: h.log.Named("guest"),
+		CacheDir: h.opts.CacheDir, Compile: h.opts.Compile, Signers: h.opts.Signers, Logger: h.log.Named("guest"),
 	})
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/dashhost/dashhost/checkpoint"
 	"github.com/dashhost/dashhost/guest"
+	"github.com/dashhost/dashhost/guest/signature"
 	"github.com/dashhost/dashhost/guest/wasmbin"
 	"github.com/dashhost/dashhost/host/workflow"
 	"github.com/dashhost/dashhost/internal/engine"
@@ -183,8 +184,10 @@ func (g *Graph) compile(ctx context.Context, progress func(string, bool)) error 
 		eg.Go(func() error {
 			progress(m.Name, false)
 			defer progress(m.Name, true)
-			var err error
-			g.modules[i], err = g.host.guest.Load(ctx, g.wasm[m.SHA256], moduleOptions(m))
+			o, err := moduleOptions(m)
+			if err == nil {
+				g.modules[i], err = g.host.guest.Load(ctx, g.wasm[m.SHA256], o)
+			}
 			return err
 		})
 	}
@@ -221,16 +224,21 @@ func (g *Graph) close(ctx context.Context) error {
 }
 
 // moduleOptions is what a manifest says about loading a module.
-func moduleOptions(m *workflow.Module) *guest.ModuleOptions {
+func moduleOptions(m *workflow.Module) (*guest.ModuleOptions, error) {
+	signers, err := signature.ParsePublicKeys(m.Signers)
+	if err != nil {
+		return nil, err
+	}
 	b := m.Bounds
 	return &guest.ModuleOptions{
+		Signers: signers, Signatures: m.Signatures,
 		Name: m.Name, SHA256: m.SHA256, Trusted: m.Trusted,
 		Bounds: wasmbin.Bounds{
 			BodyBytes: bound(b.Function), Blocks: bound(b.Blocks), BlockLocals: bound(b.BlockLocals),
 			Nesting: bound(b.Nesting), BrTargets: bound(b.Targets),
 		},
 		CompileTime: b.CompileTime, CompileMemory: b.CompileMemory,
-	}
+	}, nil
 }
 
 // bound keeps a bound of a manifest within what package wasmbin counts with.
@@ -245,7 +253,11 @@ type inspector struct {
 }
 
 func (in *inspector) inspect(m *workflow.Module, wasm []byte) ([]workflow.Fault, *workflow.ModuleInfo, error) {
-	info, err := in.look(wasm, moduleOptions(m))
+	o, err := moduleOptions(m)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := in.look(wasm, o)
 	if err != nil {
 		var load *guest.LoadError
 		if !errors.As(err, &load) {

@@ -37,7 +37,9 @@ func bomb(functions int) []byte {
 		code = append(u(code, len(body)), body...)
 		types = append(types, 0)
 	}
-	section := func(b []byte, id byte, content []byte) []byte { return append(u(append(b, id), len(content)), content...) }
+	section := func(b []byte, id byte, content []byte) []byte {
+		return append(u(append(b, id), len(content)), content...)
+	}
 	b := []byte("\x00asm\x01\x00\x00\x00")
 	b = section(b, 1, []byte("\x01\x60\x01\x7f\x01\x7f"))
 	b = section(b, 3, types)
@@ -188,7 +190,7 @@ func TestCompileMisuse(t *testing.T) {
 func TestWantedMemory(t *testing.T) {
 	for told, want := range map[string]int64{
 		"runtime: out of memory: cannot allocate 4194304-byte block (133169152 in use)\nfatal error: out of memory": 137363456,
-		"fatal error: runtime: cannot allocate memory": 0,
+		"fatal error: runtime: cannot allocate memory":                                                              0,
 		"": 0,
 	} {
 		if got := wanted(told); got != want {

@@ -14,7 +14,7 @@
 // # Where things are
 //
 // A setting comes from the first of these that names it: flag, environment (DASHHOST_STORE, DASHHOST_STREAM,
-// DASHHOST_CACHE_DIR, DASHHOST_LOG, DASHHOST_LOG_FORMAT), manifest, default. README has the table. The default store is .dashhost/store beside the manifest, or
+// DASHHOST_CACHE_DIR, DASHHOST_SIGNERS, DASHHOST_LOG, DASHHOST_LOG_FORMAT), manifest, default. README has the table. The default store is .dashhost/store beside the manifest, or
 // in the working directory if there is no manifest. Paths on the command line and in the environment are relative to
 // the working directory, paths in a manifest to the manifest.
 //

@@ -56,7 +56,11 @@ func checkManifest(path string) error {
 // readManifest parses the manifest. With wasm it also looks into the modules; nothing is compiled.
 func (a *app) readManifest(ctx context.Context, path string, wasm bool) (*workflow.Graph, []workflow.Fault, error) {
 	if wasm {
-		return host.Check(ctx, path, nil)
+		g, faults, err := host.Check(ctx, path, nil)
+		if err == nil {
+			err = a.checkSigned(g)
+		}
+		return g, faults, err
 	}
 	return workflow.Load(ctx, path, nil)
 }

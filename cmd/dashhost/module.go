@@ -8,8 +8,8 @@ import (
 const maxModule = 256 << 20
 
 func (a *app) moduleCommand() *cobra.Command {
-	c := a.group("module", "Look into a WebAssembly module, or call it on its own")
-	c.AddCommand(a.moduleInspectCommand(), a.moduleCallCommand())
+	c := a.group("module", "Look into a WebAssembly module, sign it, or call it on its own")
+	c.AddCommand(a.moduleInspectCommand(), a.moduleCallCommand(), a.moduleKeygenCommand(), a.moduleSignCommand(), a.moduleVerifyCommand())
 	return c
 }
 

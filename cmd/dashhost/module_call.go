@@ -124,6 +124,9 @@ func (a *app) callModule(parent context.Context, path string, f *callFlags) erro
 		return err
 	}
 	o, err := a.callOptions(ctx, f)
+	if err == nil {
+		o.Signatures, err = signaturesOf(path)
+	}
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ type flags struct {
 	stream    string
 	keys      []string
 	cacheDir  string
+	signers   []string
 	json      bool
 	quiet     bool
 	logLevel  string
@@ -46,6 +47,7 @@ Exit codes: 0 done, 1 the run or check failed, 2 wrong usage or invalid manifest
 	p.StringVar(&f.stream, "stream", "", "send events to `STREAM`, or read them there: a folder, file:DIR, kafka://HOST:PORT/TOPIC or mem: (env DASHHOST_STREAM, default what the manifest says)")
 	p.StringArrayVar(&f.keys, "key", nil, "open an encrypted store with the key from `SOURCE`: file:PATH, env:NAME or command:LINE; may be repeated (env DASHHOST_KEY)")
 	p.StringVar(&f.cacheDir, "cache-dir", "", "keep compiled modules in `DIR`, off for nowhere (env DASHHOST_CACHE_DIR, default in the user's cache folder)")
+	p.StringArrayVar(&f.signers, "signer", nil, "refuse modules that nobody with the public key `KEY` has signed; a key or the file that it is in, may repeat (env DASHHOST_SIGNERS)")
 	p.BoolVar(&f.json, "json", false, "print JSON")
 	p.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing on stderr but errors")
 	p.StringVar(&f.logLevel, "log-level", "", "log from `LEVEL` up: trace, debug, info, warn, error or off (env DASHHOST_LOG, default warn, with -q error)")

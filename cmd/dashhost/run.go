@@ -107,10 +107,15 @@ func (a *app) withHost(ctx context.Context, url string, f func(*host.Host) error
 	if err != nil {
 		return err
 	}
+	signers, err := a.signers()
+	if err != nil {
+		return err
+	}
 	h, err := host.New(&host.Options{
 		Logger:   a.logger(),
 		CacheDir: a.cacheDir(),
 		Compile:  a.compiler(),
+		Signers:  signers,
 		Store:    url,
 		OpenStore: func(ctx context.Context, url string) (*checkpoint.Store, error) {
 			return a.open(ctx, url, &openurl.Options{Owner: "dashhost"})

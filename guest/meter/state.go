@@ -9,7 +9,6 @@ import (
 	"github.com/dashhost/dashhost/guest/wasmbin"
 )
 
-
 // Global is a mutable global of the guest that Rewrite exported, so that the host can read it and set it.
 type Global struct {
 	Export string // its name, with ExportPrefix

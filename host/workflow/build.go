@@ -171,6 +171,18 @@ func (b *builder) insideJSON(v *value, err error) Pos {
 	return b.src.at(n)
 }
 
+// texts are the items of a list of texts.
+func texts(list *value) []string {
+	if list == nil {
+		return nil
+	}
+	var out []string
+	for _, it := range list.items {
+		out = append(out, it.text)
+	}
+	return out
+}
+
 func (b *builder) module(g *Graph, e entry) *Module {
 	v := e.val
 	m := &Module{
@@ -180,6 +192,10 @@ func (b *builder) module(g *Graph, e entry) *Module {
 		Kind:    v.str("kind"),
 		Trusted: v.flag("trusted"),
 		Pos:     v.key,
+	}
+	m.Signers, m.Signatures = texts(b.root.get("signers")), texts(v.get("signatures"))
+	if own := v.get("signers"); own != nil {
+		m.Signers = texts(own)
 	}
 	if m.Path != "" {
 		m.File = resolve(g.Dir, m.Path)

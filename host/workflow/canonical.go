@@ -13,7 +13,7 @@ import (
 
 // Canonical returns the graph as a JSON manifest: fields in the order of the
 // grammar, names in the order of the manifest, units resolved, defaults left
-// out, digests of modules filled in where they are known. Left out is what
+// out, digests and signatures of modules filled in where they are known. Left out is what
 // depends on the place a run starts at: paths of modules with a digest, how to
 // build them, URLs of store and stream. Parse makes an equal graph of it. It
 // is nil for a graph that does not come from Load or Parse.
@@ -70,6 +70,13 @@ func (c *canonicalizer) pinned(table *value, e entry) *value {
 		return &m
 	}
 	delete(m.fields, "path")
+	if lines := c.g.Module(e.name).Signatures; lines != nil && m.fields["signatures"] == nil {
+		list := &value{shape: m.shape.field("signatures").shape}
+		for _, l := range lines {
+			list.items = append(list.items, &value{shape: list.shape.elem, text: l, raw: rawjson.AppendString(nil, l)})
+		}
+		m.fields["signatures"] = list
+	}
 	m.fields["sha256"] = &value{shape: m.shape.field("sha256").shape, text: sum, raw: rawjson.AppendString(nil, sum)}
 	return &m
 }

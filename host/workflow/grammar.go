@@ -7,26 +7,28 @@ var grammar = sync.OnceValue(newGrammar)
 
 // names holds the rules of the texts of a manifest.
 type names struct {
-	node, channel, module, label, code, word, sha256, scope, url, method, path, web, env *name
+	node, channel, module, label, code, word, sha256, scope, url, method, path, web, env, signer, signature *name
 }
 
 func newNames() names {
 	const plain, plainRule = `[A-Za-z_][A-Za-z0-9_.-]*`, "letters, digits, _ - and ., starting with a letter or _, at most 64"
 	const ident, identRule = `[A-Za-z_][A-Za-z0-9_]*`, "letters, digits and _, starting with a letter or _, at most 64"
 	return names{
-		node:    newName(name{what: "a node name", pattern: plain, rule: plainRule, max: 64, reserved: []string{Start, End}}),
-		channel: newName(name{what: "a channel name", pattern: ident, rule: identRule, max: 64, reserved: []string{"item", "true", "false", "null", "in"}}),
-		module:  newName(name{what: "a module name", pattern: plain, rule: plainRule, max: 64}),
-		label:   newName(name{what: "a name", pattern: plain, rule: plainRule, max: 64}),
-		code:    newName(name{what: "an error code", pattern: `[a-z][a-z0-9_]*`, rule: "lower case letters, digits and _, such as unavailable", max: 64}),
-		word:    newName(name{what: "an environment variable", pattern: ident, rule: identRule, max: 64}),
-		sha256:  newName(name{what: "a SHA-256", pattern: `[0-9a-f]{64}`, rule: "64 hexadecimal digits, lower case", max: 64}),
-		scope:   newName(name{what: "a scope", pattern: `thread|workflow|shared:[A-Za-z_][A-Za-z0-9_.-]*`, rule: "thread, workflow or shared:NAME", max: 64}),
-		url:     newName(name{what: "a URL", pattern: `[a-z][a-z0-9+.-]*:.*`, rule: "SCHEME:..., such as file:.dashhost/store", max: 4096}),
-		method:  newName(name{what: "an HTTP method", pattern: `[A-Z]+`, rule: "in capitals, such as POST", max: 16}),
-		path:    newName(name{what: "a path", pattern: `[^\x00]+`, rule: "a path relative to the manifest", max: 4096}),
-		web:     newName(name{what: "a URL", pattern: `https?://.+`, rule: "such as https://api.example.org/v1/*", max: 4096}),
-		env:     newName(name{what: "text", pattern: `[^\x00]*`, rule: "no NUL", max: 32 << 10}),
+		node:      newName(name{what: "a node name", pattern: plain, rule: plainRule, max: 64, reserved: []string{Start, End}}),
+		channel:   newName(name{what: "a channel name", pattern: ident, rule: identRule, max: 64, reserved: []string{"item", "true", "false", "null", "in"}}),
+		module:    newName(name{what: "a module name", pattern: plain, rule: plainRule, max: 64}),
+		label:     newName(name{what: "a name", pattern: plain, rule: plainRule, max: 64}),
+		code:      newName(name{what: "an error code", pattern: `[a-z][a-z0-9_]*`, rule: "lower case letters, digits and _, such as unavailable", max: 64}),
+		word:      newName(name{what: "an environment variable", pattern: ident, rule: identRule, max: 64}),
+		sha256:    newName(name{what: "a SHA-256", pattern: `[0-9a-f]{64}`, rule: "64 hexadecimal digits, lower case", max: 64}),
+		scope:     newName(name{what: "a scope", pattern: `thread|workflow|shared:[A-Za-z_][A-Za-z0-9_.-]*`, rule: "thread, workflow or shared:NAME", max: 64}),
+		url:       newName(name{what: "a URL", pattern: `[a-z][a-z0-9+.-]*:.*`, rule: "SCHEME:..., such as file:.dashhost/store", max: 4096}),
+		method:    newName(name{what: "an HTTP method", pattern: `[A-Z]+`, rule: "in capitals, such as POST", max: 16}),
+		path:      newName(name{what: "a path", pattern: `[^\x00]+`, rule: "a path relative to the manifest", max: 4096}),
+		web:       newName(name{what: "a URL", pattern: `https?://.+`, rule: "such as https://api.example.org/v1/*", max: 4096}),
+		signer:    newName(name{what: "a public key", pattern: `ed25519:[A-Za-z0-9+/]{43}=`, rule: "ed25519: and 32 bytes in base64, as dashhost module keygen prints it", max: 64}),
+		signature: newName(name{what: "a signature", pattern: `dashhost-signature-1 [ -~]+`, rule: "a line of a signature file", max: 400}),
+		env:       newName(name{what: "text", pattern: `[^\x00]*`, rule: "no NUL", max: 32 << 10}),
 	}
 }
 
@@ -39,6 +41,7 @@ func newGrammar() *shape {
 		{name: "input", shape: inputShape(n, true), doc: "Channel that --input is written to; without it the input is an object of channels."},
 		{name: "output", shape: inputShape(n, false), doc: "Channel that is printed at the end; without it an object of all channels."},
 		{name: "modules", shape: tableShape("a module", n.module, moduleShape(n)), doc: "The wasm files, by name."},
+		{name: "signers", shape: notEmpty(listShape("a list of public keys", textShape(n.signer))), doc: "Public keys: every module must be signed by one of them."},
 		{name: "channels", shape: tableShape("a channel", n.channel, channelShape()), doc: "The state, by name."},
 		{name: "limits", shape: limits, def: "{}", doc: "Limits of every node that does not set its own."},
 		{name: "strict_imports", shape: boolShape(), def: "false", doc: "An import whose grant is missing is an error, not a warning."},
@@ -108,6 +111,8 @@ func moduleShape(n names) *shape {
 			{name: "compile_time", shape: durationShape(), doc: "Processor time of compiling."},
 			{name: "compile_memory", shape: sizeShape(), doc: "Memory of compiling."},
 		}}},
+		{name: "signers", shape: notEmpty(listShape("a list of public keys", textShape(n.signer))), doc: "Public keys for this module, in place of the manifest's."},
+		{name: "signatures", shape: notEmpty(listShape("a list of signatures", textShape(n.signature))), doc: "Who signed it; left out, the lines of the file PATH.sig, if there is one."},
 		{name: "build", local: true, doc: "How dashhost build makes it.", shape: &shape{form: formObject, what: "an object {lang, dir}", fields: []field{
 			{name: "lang", shape: textShape(n.label), need: true, doc: "Language."},
 			{name: "dir", shape: textShape(n.path), need: true, doc: "Folder of the source, relative to the manifest."},

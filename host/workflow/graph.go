@@ -123,8 +123,11 @@ type Module struct {
 	Kind    string // node | wasi | extism
 	Trusted bool
 	Bounds  Bounds
-	Build   *Build // nil = not said
-	Pos     Pos
+	Signers []string // public keys, one of which must have signed it; none = nobody must. Those of the manifest where the module has none
+	// Signatures are lines of a signature file: as written in the manifest, else those beside the file.
+	Signatures []string
+	Build      *Build // nil = not said
+	Pos        Pos
 }
 
 // Bounds are the static limits a module is held to before it is compiled, and

@@ -49,6 +49,9 @@ func (b *builder) inspectModule(m *Module, v *value, users []*Node) {
 		b.fs.errorf(v.place("sha256"), "put the digest of the file that is meant, or build the module again", "%s.sha256: expected %s, found a file with %s", v.path, m.SHA256, digest)
 	}
 	m.SHA256 = digest
+	if m.Signatures == nil && m.File != "" {
+		m.Signatures = b.readSignatures(m.File, v)
+	}
 	found, info, err := b.options.Inspect(m, wasm)
 	for _, f := range found {
 		if f.Pos.Line == 0 {
@@ -101,6 +104,39 @@ func (b *builder) readModule(m *Module, v *value, users []*Node) ([]byte, bool) 
 		b.fs.errorf(place, "", "%s.path: %s: %v", v.path, name, cause(err))
 	}
 	return nil, false
+}
+
+// maxSignatures is how large a signature file may be, in bytes.
+const maxSignatures = 16 << 10
+
+// readSignatures reads the lines of the file beside a module, none if there is no such file. What they say is for
+// Options.Inspect to judge.
+func (b *builder) readSignatures(file string, v *value) []string {
+	text, err := b.options.ReadFile(file+".sig", maxSignatures)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	place := v.place("path")
+	if errors.Is(err, ErrTooLarge) || len(text) > maxSignatures {
+		b.fs.errorf(place, "", "%s.path: %s.sig: expected at most %d bytes, found more", v.path, file, maxSignatures)
+		return nil
+	}
+	if err != nil {
+		b.fs.errorf(place, "", "%s.path: %s.sig: %v", v.path, file, cause(err))
+		return nil
+	}
+	var lines []string
+	for l := range strings.Lines(string(text)) {
+		if l = strings.TrimSpace(l); l == "" || l[0] == '#' {
+			continue
+		}
+		if expected, hint := v.shape.field("signatures").shape.elem.text.check(l); expected != "" {
+			b.fs.errorf(place, hint, "%s.path: %s.sig: expected %s a line", v.path, file, expected)
+			return nil
+		}
+		lines = append(lines, l)
+	}
+	return lines
 }
 
 func buildHint(m *Module) string {
