@@ -39,13 +39,20 @@ func explain(err error, topic string, timeout time.Duration, last error) error {
 	case isTopic(err):
 		return fmt.Errorf("topic %s: %w: %w", topic, ErrTopic, err)
 	case isDenied(err), isDenied(last):
-		return fmt.Errorf("topic %s: %w: %w", topic, ErrDenied, firstOf(err, last, isDenied))
+		return denied(topic, firstOf(err, last, isDenied))
 	case isEnd(err) && last != nil:
 		return fmt.Errorf("topic %s: %w after %v: %w", topic, ErrTimeout, timeout, last)
 	case isEnd(err):
 		return fmt.Errorf("topic %s: %w after %v", topic, ErrTimeout, timeout)
 	}
 	return fmt.Errorf("topic %s: %w", topic, err)
+}
+
+func denied(topic string, err error) error {
+	if errors.Is(err, ErrDenied) {
+		return fmt.Errorf("topic %s: %w", topic, err)
+	}
+	return fmt.Errorf("topic %s: %w: %w", topic, ErrDenied, err)
 }
 
 func firstOf(a, b error, is func(error) bool) error {
@@ -65,7 +72,7 @@ func isTopic(err error) bool {
 
 func isDenied(err error) bool {
 	for _, e := range [...]error{
-		kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState, kerr.TopicAuthorizationFailed,
+		ErrDenied, kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState, kerr.TopicAuthorizationFailed,
 		kerr.ClusterAuthorizationFailed, kerr.GroupAuthorizationFailed,
 	} {
 		if errors.Is(err, e) {

@@ -20,7 +20,8 @@ const (
 	dialTimeout    = 5 * time.Second
 	requestTimeout = 5 * time.Second  // beside what a broker may take by agreement
 	openTimeout    = 10 * time.Second // until a broker has said something about the topic
-	metadataAge    = time.Second      // how soon the client looks again where partitions are
+	metadataAge    = time.Second      // how soon the client may look again where partitions are
+	metadataOld    = 30 * time.Second // when it does so without a reason, and finds new partitions
 )
 
 // options are those that every client has.
@@ -34,7 +35,8 @@ func (t *Target) options(w *watch, log hclog.Logger) ([]kgo.Opt, error) {
 	}
 	o := []kgo.Opt{
 		kgo.SeedBrokers(t.Brokers...), kgo.ClientID(id), kgo.WithLogger(adaptor{log}), kgo.WithHooks(w),
-		kgo.DialTimeout(dialTimeout), kgo.RequestTimeoutOverhead(requestTimeout), kgo.MetadataMinAge(metadataAge), kgo.DisableClientMetrics(),
+		kgo.DialTimeout(dialTimeout), kgo.RequestTimeoutOverhead(requestTimeout), kgo.MetadataMinAge(metadataAge),
+		kgo.MetadataMaxAge(metadataOld), kgo.DisableClientMetrics(),
 	}
 	if t.TLS != nil {
 		c, err := t.TLS.config()
@@ -64,15 +66,34 @@ func (s *SASL) mechanism() sasl.Mechanism {
 	case ScramSHA512:
 		return scram.Sha512(scrammed)
 	case OAuthBearer:
-		return oauth.Oauth(func(context.Context) (oauth.Auth, error) {
+		return bearer{oauth.Oauth(func(context.Context) (oauth.Auth, error) {
 			p, err := s.Secret()
 			return oauth.Auth{Zid: s.User, Token: p}, err
-		})
+		})}
 	}
 	return plain.Plain(func(context.Context) (plain.Auth, error) {
 		p, err := s.Secret()
 		return plain.Auth{User: s.User, Pass: p}, err
 	})
+}
+
+// bearer says what a broker has against a token, which the library does not.
+type bearer struct{ sasl.Mechanism }
+
+// Authenticate implements sasl.Mechanism.
+func (b bearer) Authenticate(ctx context.Context, host string) (sasl.Session, []byte, error) {
+	session, first, err := b.Mechanism.Authenticate(ctx, host)
+	return bearerSession{session}, first, err
+}
+
+type bearerSession struct{ sasl.Session }
+
+// Challenge implements sasl.Session. A broker that takes the token says nothing.
+func (b bearerSession) Challenge(answer []byte) (bool, []byte, error) {
+	if len(answer) > 0 {
+		return false, nil, fmt.Errorf("%w: oauthbearer: the broker answers %.200q", ErrDenied, answer)
+	}
+	return b.Session.Challenge(answer)
 }
 
 // lookAt asks for the topic. The error is ErrTopic, ErrDenied, ErrConnect or ErrUnreachable.
@@ -93,7 +114,7 @@ func lookAt(ctx context.Context, cl *kgo.Client, topic string, w *watch) (kadm.T
 	case isTopic(err):
 		return d, fmt.Errorf("topic %s: %w: %w", topic, ErrTopic, err)
 	case isDenied(err):
-		return d, fmt.Errorf("topic %s: %w: %w", topic, ErrDenied, err)
+		return d, denied(topic, err)
 	case isAway(err):
 		return d, fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}

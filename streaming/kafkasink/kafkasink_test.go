@@ -118,6 +118,10 @@ func suite(target *Target, create func(t testing.TB, topic string)) sinktest.Ope
 
 func TestConformance(t *testing.T) {
 	_, target := fake(t)
+	suiteOn(t, target)
+}
+
+func suiteOn(t *testing.T, target *Target) {
 	sinktest.Run(t, suite(target, func(t testing.TB, topic string) { create(t, target, topic, 1, 2<<20) }))
 }
 

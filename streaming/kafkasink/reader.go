@@ -72,6 +72,7 @@ type Reader struct {
 	ends  map[int32]int64 // where it stops; when following, what is known to be there
 	read  int64
 	came  time.Time // when something came last
+	grown time.Time // when it was looked for new partitions
 	away  bool      // it was said that no broker answers
 }
 
@@ -153,7 +154,28 @@ func (r *Reader) All(ctx context.Context) iter.Seq2[*Entry, error] {
 			if !r.poll(ctx, cl, yield) {
 				return
 			}
+			if r.o.Follow && r.o.Group == "" && time.Since(r.grown) > growWait {
+				r.grow(ctx, cl)
+			}
 		}
+	}
+}
+
+// grow begins with partitions that are new, at their first record.
+func (r *Reader) grow(ctx context.Context, cl *kgo.Client) {
+	r.grown = time.Now()
+	d, err := lookAt(ctx, cl, r.t.topic(), r.watch)
+	if err != nil {
+		return // poll will say so if it lasts
+	}
+	at := map[int32]kgo.Offset{}
+	for n := range d.Partitions {
+		if _, known := r.pos[n]; !known {
+			r.pos[n], at[n] = 0, kgo.NewOffset().AtStart()
+		}
+	}
+	if len(at) > 0 {
+		cl.AddConsumePartitions(map[string]map[int32]kgo.Offset{r.t.topic(): at})
 	}
 }
 
@@ -192,16 +214,10 @@ func (r *Reader) begin(ctx context.Context) (*kgo.Client, error) {
 		r.turns.reset()
 		opts = append(opts, kgo.ConsumeTopics(topic), kgo.ConsumeStartOffset(r.o.Start.offset()))
 		opts = append(opts, r.group(topic)...)
-	case r.o.Follow:
-		at := map[int32]kgo.Offset{}
-		for n := range all {
-			at[n] = kgo.NewOffset().At(r.pos[n])
-		}
-		opts = append(opts, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: at}), kgo.ConsumeTopics(topic), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
 	default:
 		at := map[int32]kgo.Offset{}
 		for n := range all {
-			if r.pos[n] < r.ends[n] {
+			if r.o.Follow || r.pos[n] < r.ends[n] {
 				at[n] = kgo.NewOffset().At(r.pos[n])
 			}
 		}
@@ -215,6 +231,7 @@ const (
 	maxBatch  = 128 << 20 // bytes of a batch after decompression
 	maxPoll   = 5000      // records that are handed out before partitions may go to others
 	fetchWait = time.Second
+	growWait  = 5 * time.Second
 	pollWait  = 500 * time.Millisecond // after which a reader looks whether it has finished
 )
 

@@ -174,6 +174,7 @@ func (s *Sink) send(parts []part) *round {
 				promise(nil, nil)
 				continue
 			}
+			p.w.records[i].Context = nil // of an earlier round
 			s.cl.TryProduce(ctx, &p.w.records[i], promise)
 		}
 	}
