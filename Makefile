@@ -7,7 +7,7 @@ N               ?= 200
 FUZZTIME        ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race integration integration-postgres nested guests guests-check wat first-contact cross vet lint bench crash crowd stream fuzz soak generate cover
+.PHONY: help build test race integration integration-kafka integration-postgres nested guests guests-check wat first-contact cross vet lint bench crash crowd stream fuzz soak generate cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ test: ## the root module's tests: what README promises
 race: ## the tests of everything that runs concurrently, under the race detector
 	$(GO) test -race ./guest ./checkpoint/... ./host/... ./streaming/... ./internal/engine ./internal/vfs ./cmd/...
 
-integration: vet lint race nested guests-check wat first-contact cross fuzz crash crowd stream integration-postgres ## everything that go test ./... does not cover
+integration: vet lint race nested guests-check wat first-contact cross fuzz crash crowd stream integration-postgres integration-kafka ## everything that go test ./... does not cover
 
 integration-postgres: ## the Postgres store against a server of its own, which is killed and started again (installed if missing)
 	scripts/postgres.sh install
@@ -69,10 +69,15 @@ stream: ## a million events over each policy of a full queue: every one is accou
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
+integration-kafka: ## the Kafka sink and reader against a real broker (scripts/kafka.sh install: Java, Maven, openssl)
+	scripts/kafka.sh install
+	DASHHOST_KAFKA=1 $(GO) test -count=1 -timeout 20m -run '^TestReal' -v ./streaming/kafkasink
+
 soak: ## the long forms: every bit of a store, 10,000 kills, 10 minutes of each fuzz target
 	DASHHOST_SOAK=1 $(GO) test -count=1 -timeout 4h ./checkpoint/...
 	$(MAKE) crash N=10000
 	$(MAKE) fuzz FUZZTIME=10m
+	DASHHOST_KAFKA=1 DASHHOST_KAFKA_DOWN=10m $(GO) test -count=1 -timeout 30m -run '^TestRealBrokerIsDown$$' -v ./streaming/kafkasink
 
 generate: ## run go generate; git diff then shows what was out of date
 	$(GO) generate ./...
