@@ -68,7 +68,7 @@ Exit codes: 0 done, 1 the run or check failed, 2 wrong usage or invalid manifest
 	}
 	add("project", a.newCommand(), a.runCommand(), a.resumeCommand(), a.validateCommand(), a.graphCommand(), a.schemaCommand())
 	add("stored", a.threadCommand(), a.eventsCommand(), a.storeCommand(), a.moduleCommand())
-	add("tool", a.cacheCommand(), a.versionCommand(), a.completionCommand())
+	add("tool", a.benchCommand(), a.benchAppendsCommand(), a.cacheCommand(), a.versionCommand(), a.completionCommand())
 	c.AddCommand(a.compileCommand())
 	c.SetHelpCommandGroupID("tool")
 	return c
