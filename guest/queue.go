@@ -43,7 +43,7 @@ func (p *Pool) acquire(ctx context.Context) (*instance, error) {
 		return nil, ErrClosed
 	}
 	if len(p.queue) == 0 {
-		if g, got := p.grant(1, false); got == granted {
+		if g, got := p.grant(1, uncalled); got == granted {
 			p.mu.Unlock()
 			return p.use(ctx, g.in)
 		}
@@ -52,7 +52,7 @@ func (p *Pool) acquire(ctx context.Context) (*instance, error) {
 	p.queue = append(p.queue, w)
 	p.waits++
 	p.mu.Unlock()
-	p.rt.evict(p)
+	p.rt.evict()
 	g, err := p.wait(ctx, w)
 	if err != nil {
 		return nil, err
@@ -92,13 +92,12 @@ const (
 	starved         // the quota has no room
 )
 
-// grant finds something for the first of the callers that want an instance. served says that it is the
-// pool's turn to take of the quota. It is called with mu held.
-func (p *Pool) grant(callers int, served bool) (grant, verdict) {
+// grant finds something for the first of the callers that want an instance. It is called with mu held.
+func (p *Pool) grant(callers int, t turn) (grant, verdict) {
 	b := &p.rt.quota
 	if n := len(p.clean); n > 0 {
 		in := p.clean[n-1]
-		if !b.raise(p, p.full()-in.held, served) {
+		if !b.raise(p, p.full()-in.held, t) {
 			return grant{}, starved
 		}
 		p.clean = slices.Delete(p.clean, n-1, n)
@@ -118,7 +117,7 @@ func (p *Pool) grant(callers int, served bool) (grant, verdict) {
 	if p.live >= p.cfg.Max || p.cleaning >= callers {
 		return grant{}, crowded
 	}
-	if !b.raise(p, p.full(), served) {
+	if !b.raise(p, p.full(), t) {
 		return grant{}, starved
 	}
 	p.live++
@@ -225,7 +224,9 @@ func (p *Pool) park(in *instance) {
 	in.parked = p.rt.clock.Add(1)
 	p.clean = append(p.clean, in)
 	p.mu.Unlock()
-	p.rt.quota.lower(p.full()-in.held, true)
+	if p.rt.quota.lower(p.full()-in.held, true) {
+		p.rt.evict()
+	}
 }
 
 // cleanUp puts dirty instances back and closes spent ones until there are none.
@@ -270,14 +271,14 @@ func (p *Pool) closeSpent() bool {
 	p.gone()
 	p.mu.Unlock()
 	p.yield(p.full(), true)
-	p.rt.evict(p)
+	p.rt.evict()
 	return true
 }
 
 // leave gives back the place of an instance that counted with its limit, and lets others have it.
 func (p *Pool) leave() {
 	p.vacate(p.full(), true)
-	p.rt.evict(p)
+	p.rt.evict()
 }
 
 // vacate gives back the place of an instance that counted n bytes.
@@ -291,15 +292,15 @@ func (p *Pool) vacate(n int64, full bool) {
 // yield lets others have the place and the bytes that an instance had.
 func (p *Pool) yield(n int64, full bool) {
 	p.rt.quota.lower(n, full)
-	p.offer(false)
+	p.offer(uncalled)
 }
 
 // offer gives those who wait what there is. It reports false if the quota stood in the way.
-func (p *Pool) offer(served bool) bool {
+func (p *Pool) offer(t turn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for len(p.queue) > 0 {
-		g, got := p.grant(len(p.queue), served)
+		g, got := p.grant(len(p.queue), t)
 		if got != granted {
 			return got != starved
 		}

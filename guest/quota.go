@@ -23,21 +23,28 @@ type quota struct {
 	hungry []*Pool // that wait for room
 }
 
+// turn is when a pool asks for room.
+type turn int
+
+const (
+	uncalled turn = iota // when a call came: it does not go before those who wait
+	served               // when it was at the head of those who wait
+	alone                // the same, and nothing can be evicted: if nobody runs, it may, however large
+)
+
 // raise makes room for n bytes, so that an instance of p can run. If there is none, p has to wait, at the
 // end of those who do or, if it has waited already, at the head.
-func (b *quota) raise(p *Pool, n int64, served bool) bool {
+func (b *quota) raise(p *Pool, n int64, t turn) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if served || len(b.hungry) == 0 {
-		if b.fits(n) {
-			b.used += n
-			b.full++
-			return true
-		}
+	if (t != uncalled || len(b.hungry) == 0) && b.fits(n) || t == alone && b.full == 0 {
+		b.used += n
+		b.full++
+		return true
 	}
 	switch {
 	case slices.Contains(b.hungry, p):
-	case served:
+	case t != uncalled:
 		b.hungry = slices.Insert(b.hungry, 0, p)
 	default:
 		b.hungry = append(b.hungry, p)
@@ -57,11 +64,11 @@ func (b *quota) try(n int64) bool {
 	return true
 }
 
-func (b *quota) fits(n int64) bool { return b.full == 0 || b.used+b.images+n <= b.max }
+func (b *quota) fits(n int64) bool { return b.used+b.images+n <= b.max }
 
-// lower gives n bytes back, to those who wait if there are any. full says that the instance does not count
-// with its limit any more.
-func (b *quota) lower(n int64, full bool) {
+// lower gives n bytes back, to those who wait if there are any, which it reports. full says that the instance
+// does not count with its limit any more.
+func (b *quota) lower(n int64, full bool) (fed bool) {
 	b.mu.Lock()
 	b.used -= n
 	if full {
@@ -72,6 +79,7 @@ func (b *quota) lower(n int64, full bool) {
 	if hungry {
 		b.feed()
 	}
+	return hungry
 }
 
 // image counts the bytes of an image, or gives them back.
@@ -82,10 +90,16 @@ func (b *quota) image(n int64) {
 }
 
 // starved says that somebody waits.
-func (b *quota) starved() bool {
+func (b *quota) starved() bool { return b.head() != nil }
+
+// head is the pool that has waited longest, nil if none waits.
+func (b *quota) head() *Pool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.hungry) > 0
+	if len(b.hungry) == 0 {
+		return nil
+	}
+	return b.hungry[0]
 }
 
 // next takes the pool that has waited longest out of the queue.
@@ -100,22 +114,37 @@ func (b *quota) next() *Pool {
 	return p
 }
 
+// quiet says that no instance runs.
+func (b *quota) quiet() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.full == 0
+}
+
 // feed lets those who wait have what there is, in order. It is called with no lock held.
 func (b *quota) feed() {
 	for p := b.next(); p != nil; p = b.next() {
-		if !p.offer(true) {
+		if !p.offer(served) {
 			return // there is not enough for the first, so the others wait too
 		}
 	}
 }
 
-// evict retires instances that wait for a call, those that have waited longest first, until nobody lacks
-// room or none are left. Those of p are of use to p.
-func (r *Runtime) evict(p *Pool) {
-	for r.quota.starved() {
-		victim := r.oldest(p)
-		if victim == nil || !victim.evict() {
+// evict sees to it that whoever waits for room gets it, or somebody runs who will come by here when he is
+// done. It retires instances that wait for a call, those that have waited longest first; those of the pool
+// that lacks room are of use to itself. It is called with no lock held, after a pool had to begin to wait and
+// after an instance has stopped to count with its limit.
+func (r *Runtime) evict() {
+	for p := r.quota.head(); p != nil; p = r.quota.head() {
+		if victim := r.oldest(p); victim != nil {
+			victim.evict()
+			continue
+		}
+		if !r.quota.quiet() {
 			return
+		}
+		if p = r.quota.next(); p != nil {
+			p.offer(alone)
 		}
 	}
 }

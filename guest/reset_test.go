@@ -26,6 +26,7 @@ const (
 	stEndless     = 6
 	stGrow        = 7
 	stTouch       = 8
+	stTrapSoon    = 9
 	stProgramStep = 12 // bytes of one instruction
 )
 
@@ -41,7 +42,7 @@ var stateKinds = []struct {
 	{"at the limit of copying", 2, 20 * PageSize},
 	{"mapped", 4, 20 * PageSize},
 	{"mapped, no room to grow", 40, 42 * PageSize},
-	{"mapped, large", 90, 120 * PageSize},
+	{"mapped, large", 60, 80 * PageSize},
 }
 
 // statePool is a pool of state.wasm. What it remembers must be the same as that of any other made alike.

@@ -50,7 +50,7 @@ func (h *Host) CallModule(ctx context.Context, name string, wasm []byte, o *Call
 		Config: o.Config, Grants: o.Grants, Limits: workflow.Limits{Deadline: o.Deadline},
 	}
 	pool, err := m.NewPool(guest.PoolConfig{
-		ConfigLen: len(n.Config), Limits: guestLimits(&n.Limits), Max: 1,
+		Policy: guest.PolicyFresh, ConfigLen: len(n.Config), Limits: guestLimits(&n.Limits), Max: 1,
 		Start: func() guest.Host { return capability.Start(n, m.Digest(), h.log) },
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"errors"
+	"maps"
 	"runtime"
 	"sync"
 	"time"
@@ -39,6 +40,10 @@ type Options struct {
 	// openurl.Stream knows file:, kafka: and mem:.
 	OpenStream func(ctx context.Context, url string) (driver.Sink, error)
 	Clock      Clock // default the system's; also what the clock grant shows
+	// Memory is how many bytes the instances of all modules may have together, each running one counted with its
+	// limits.memory; a node for which there is no room waits. Default three quarters of what the machine, the control
+	// group or GOMEMLIMIT gives the process.
+	Memory int64
 	// Random fills b with what the random grant gives nodes; it is called
 	// concurrently. Default bytes that nobody can foresee.
 	Random func(b []byte)
@@ -82,6 +87,7 @@ func New(o *Options) (*Host, error) {
 	var err error
 	h.guest, err = guest.Open(context.Background(), &guest.Options{
 		CacheDir: h.opts.CacheDir, Compile: h.opts.Compile, Signers: h.opts.Signers, Logger: h.log.Named("guest"),
+		Memory: h.opts.Memory, Now: h.opts.Clock.Now,
 	})
 	if err != nil {
 		return nil, err
@@ -105,6 +111,8 @@ func (h *Host) usable(g *Graph) error {
 		return ErrClosed
 	case g != nil && g.host != h:
 		return ErrForeign
+	case g != nil && g.draining:
+		return drained(g)
 	}
 	return nil
 }
@@ -136,8 +144,8 @@ func (h *Host) Close(ctx context.Context) error {
 func (h *Host) close(ctx context.Context) error {
 	h.mu.Lock()
 	h.closed = true
-	runs, graphs, stores, outlets := h.runs, h.graphs, all(h.stores), all(h.outlets)
-	h.runs, h.graphs = map[*Run]struct{}{}, nil
+	runs, graphs, stores, outlets := maps.Clone(h.runs), h.graphs, all(h.stores), all(h.outlets)
+	h.graphs = nil
 	h.mu.Unlock()
 
 	var errs []error
@@ -169,14 +177,24 @@ func (h *Host) adopt(r *Run) error {
 	if h.closed {
 		return ErrClosed
 	}
+	if r.uses.draining {
+		return drained(r.uses)
+	}
 	h.runs[r] = struct{}{}
+	r.uses.users++
 	return nil
 }
 
 func (h *Host) forget(r *Run) {
 	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, adopted := h.runs[r]; !adopted {
+		return
+	}
 	delete(h.runs, r)
-	h.mu.Unlock()
+	if r.uses.users--; r.uses.users == 0 && r.uses.draining {
+		close(r.uses.unused)
+	}
 }
 
 // compilers is how many modules are compiled at once.

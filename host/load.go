@@ -37,11 +37,20 @@ type Graph struct {
 	wasm     map[string][]byte // by digest, as the store names it
 	out      *outlet           // nil: events go nowhere
 
+	modules []*guest.Module
+	pools   []nodePool // in the order of the manifest
+	nodes   map[string]engine.Node
+
+	// Under Host.mu.
+	warmed   bool
+	users    int // runs that go on
+	draining bool
+	unused   chan struct{} // closed when it is draining and has no users
+
+	warming   sync.WaitGroup
+	cool      context.CancelFunc // ends warming
 	closeOnce sync.Once
 	closeErr  error
-	modules   []*guest.Module
-	pools     []*guest.Pool
-	nodes     map[string]engine.Node
 }
 
 // Workflow returns the validated manifest.
@@ -142,6 +151,7 @@ func (h *Host) prepare(ctx context.Context, wg *workflow.Graph, warnings []workf
 		return nil, &NotInVersionError{Faults: faults}
 	}
 	g := &Graph{host: h, graph: wg, warnings: warnings, natives: o.Nodes, wasm: wasm, nodes: map[string]engine.Node{}}
+	g.unused, g.cool = make(chan struct{}), func() {}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.close(context.WithoutCancel(ctx)))
@@ -198,31 +208,6 @@ func (g *Graph) module(m *workflow.Module) *guest.Module {
 	return g.modules[slices.Index(g.graph.Modules, m)]
 }
 
-// Close gives back the graph's instances and compiled modules. Runs of it must
-// have ended. Calling it again does nothing.
-func (g *Graph) Close(ctx context.Context) error {
-	g.host.mu.Lock()
-	delete(g.host.graphs, g)
-	g.host.mu.Unlock()
-	return g.close(ctx)
-}
-
-func (g *Graph) close(ctx context.Context) error {
-	g.closeOnce.Do(func() {
-		var errs []error
-		for _, p := range g.pools {
-			errs = append(errs, p.Close(ctx))
-		}
-		for _, m := range g.modules {
-			if m != nil {
-				errs = append(errs, m.Close(ctx))
-			}
-		}
-		g.closeErr = errors.Join(errs...)
-	})
-	return g.closeErr
-}
-
 // moduleOptions is what a manifest says about loading a module.
 func moduleOptions(m *workflow.Module) (*guest.ModuleOptions, error) {
 	signers, err := signature.ParsePublicKeys(m.Signers)
@@ -265,7 +250,7 @@ func (in *inspector) inspect(m *workflow.Module, wasm []byte) ([]workflow.Fault,
 		}
 		return []workflow.Fault{loadFault(m, load)}, nil, nil
 	}
-	out := &workflow.ModuleInfo{SHA256: info.SHA256}
+	out := &workflow.ModuleInfo{SHA256: info.SHA256, Obstacles: info.Obstacles}
 	for _, g := range info.Grants {
 		out.Grants = append(out.Grants, string(g))
 	}

@@ -31,14 +31,22 @@ func (g *Graph) vertex(n *workflow.Node) vertex {
 func (g *Graph) wasmNode(n *workflow.Node) (*wasmNode, error) {
 	m := g.module(n.Module)
 	pool, err := m.NewPool(guest.PoolConfig{
-		Policy: guest.Policy(n.Policy), ConfigLen: len(n.Config), Limits: guestLimits(&n.Limits), ReuseMax: n.ReuseMax, Max: g.graph.Run.Parallel,
+		Policy: guest.Policy(n.Policy), ConfigLen: len(n.Config), Limits: guestLimits(&n.Limits), ReuseMax: n.ReuseMax, Max: g.instances(n),
 		Start: func() guest.Host { return capability.Start(n, m.Digest(), g.host.log) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("node %s: %w", n.Name, err)
 	}
-	g.pools = append(g.pools, pool)
+	g.pools = append(g.pools, nodePool{node: n.Name, Pool: pool})
 	return &wasmNode{vertex: g.vertex(n), pool: pool}, nil
+}
+
+// instances is how many instances a node may have at a time; 0 leaves it to package guest.
+func (g *Graph) instances(n *workflow.Node) int {
+	if n.Instances > 0 {
+		return n.Instances
+	}
+	return g.graph.Run.Parallel
 }
 
 // routes is what the graph lets a node choose.
@@ -196,6 +204,9 @@ func (v *vertex) guestError(err error) error {
 	}
 	if errors.As(err, &start) {
 		e.Final = start.Err == nil // the guest itself refused its configuration
+	}
+	if early := (*guest.BackoffError)(nil); errors.As(err, &early) {
+		e.RetryAfter = early.Until.Sub(v.host.opts.Clock.Now())
 	}
 	return e
 }

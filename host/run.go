@@ -32,6 +32,7 @@ type Run struct {
 	err  error
 
 	loss     string // that was accepted
+	uses     *Graph // nil for a run that did nothing
 	own      *Graph // loaded for this run only, nil if the caller brought it
 	replaced int
 	once     sync.Once

@@ -347,7 +347,7 @@ func (h *Host) canUpgrade(ctx context.Context, s *checkpoint.Store, thread strin
 
 func (h *Host) newRun(g *Graph, s *checkpoint.Store, claim *checkpoint.Claim, since time.Time, userGrant bool) *Run {
 	r := &Run{
-		host: h, graph: g.graph, thread: claim.Thread(), claim: claim, ctx: context.Background(), events: newFeed(since), began: h.opts.Clock.Now(), done: make(chan struct{}),
+		host: h, uses: g, graph: g.graph, thread: claim.Thread(), claim: claim, ctx: context.Background(), events: newFeed(since), began: h.opts.Clock.Now(), done: make(chan struct{}),
 	}
 	r.engine = engine.New(engine.Config{
 		Graph: g.graph, Nodes: g.nodes, Claim: claim, Clock: h.opts.Clock, Emit: r.emit(g, s), UserGrant: userGrant,
@@ -374,6 +374,7 @@ func (r *Run) start(ctx context.Context) error {
 		r.cancel()
 		return errors.Join(err, giveBack(ctx, r.claim))
 	}
+	r.uses.warm()
 	go r.loop(r.ctx)
 	return nil
 }

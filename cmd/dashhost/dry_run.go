@@ -87,7 +87,7 @@ func (a *app) printPlan(p *plan) {
 	rows = [][]string{{"NODE", "RUNS", "POLICY", "GRANTS", "MEMORY", "DEADLINE", "ATTEMPTS"}}
 	for _, n := range p.Nodes {
 		rows = append(rows, []string{
-			n.Name, runsText(n.Module, n.Native), n.Policy, orDash(strings.Join(n.Grants, " ")), bytesText(n.Memory),
+			n.Name, runsText(n.Module, n.Native), orDash(n.Policy), orDash(strings.Join(n.Grants, " ")), bytesText(n.Memory),
 			durationText(time.Duration(n.Deadline) * time.Microsecond), strconv.Itoa(n.Attempts),
 		})
 	}

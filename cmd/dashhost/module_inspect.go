@@ -51,6 +51,8 @@ type moduleView struct {
 	Functions  int          `json:"functions,omitempty"`
 	CodeBytes  int64        `json:"code_bytes,omitempty"`
 	DataBytes  int64        `json:"data_bytes,omitempty"`
+	Policy     string       `json:"policy,omitempty"`    // that a node gets which does not ask for another
+	Obstacles  []string     `json:"obstacles,omitempty"` // why that is not reset
 }
 
 type memoryView struct {
@@ -99,6 +101,10 @@ func (v *moduleView) describe(i *guest.Info) {
 	v.Accepted, v.Kind, v.Exports, v.Features = true, i.Kind, i.Exports, i.Features
 	v.Memory = &memoryView{Min: int64(i.Memory.MinPages) * guest.PageSize, Max: int64(i.Memory.MaxPages) * guest.PageSize}
 	v.Initialize, v.Start = i.HasInitialize, i.HasStart
+	v.Policy, v.Obstacles = string(guest.PolicyReset), i.Obstacles
+	if len(i.Obstacles) > 0 {
+		v.Policy = string(guest.PolicyFresh)
+	}
 	v.Functions, v.CodeBytes, v.DataBytes = i.Functions, i.CodeBytes, i.DataBytes
 	for _, imp := range i.Imports {
 		v.Imports = append(v.Imports, importView(imp))
@@ -123,6 +129,11 @@ func (a *app) printModule(v *moduleView) {
 	add("memory", fmt.Sprintf("%s to %s", bytesText(v.Memory.Min), bytesText(v.Memory.Max)))
 	add("code", fmt.Sprintf("%s in %s, %s of data", bytesText(v.CodeBytes), count(v.Functions, "function"), bytesText(v.DataBytes)))
 	add("start", orDash(strings.Join(v.startPhase(), " ")))
+	policy := v.Policy
+	if len(v.Obstacles) > 0 {
+		policy += ", as it cannot be put back: " + strings.Join(v.Obstacles, "; ")
+	}
+	add("policy", policy)
 	add("exports", strings.Join(v.Exports, " "))
 	for _, module := range v.importModules() {
 		var names []string

@@ -55,7 +55,7 @@ type planNode struct {
 	Name     string   `json:"name"`
 	Module   string   `json:"module,omitempty"`
 	Native   string   `json:"native,omitempty"`
-	Policy   string   `json:"policy"`
+	Policy   string   `json:"policy,omitempty"` // in effect; "" for one that is no module
 	Grants   []string `json:"grants"`
 	Memory   int64    `json:"memory_bytes"`
 	Deadline int64    `json:"deadline_us"`
@@ -88,10 +88,7 @@ func planNodes(g *workflow.Graph) []planNode {
 			Deadline: n.Limits.Deadline.Microseconds(), Attempts: n.Retry.Attempts,
 		}
 		if n.Module != nil {
-			p.Module = n.Module.Name
-		}
-		if p.Policy == "" {
-			p.Policy = string(guest.PolicyFresh)
+			p.Module, p.Policy = n.Module.Name, policyOf(n)
 		}
 		if p.Memory == 0 {
 			p.Memory = d.Memory
@@ -102,6 +99,18 @@ func planNodes(g *workflow.Graph) []planNode {
 		nodes = append(nodes, p)
 	}
 	return nodes
+}
+
+// policyOf is the policy in effect.
+func policyOf(n *workflow.Node) string {
+	p := guest.PolicyReset
+	if n.Policy != "" {
+		p = guest.Policy(n.Policy)
+	}
+	if p == guest.PolicyReset && len(n.Module.Obstacles) > 0 {
+		p = guest.PolicyFresh
+	}
+	return string(p)
 }
 
 // planInput reads the input as run would and returns it as channels.

@@ -12,6 +12,7 @@
 ;;   6      the same, and never end
 ;;   7      grow as far as the limit goes, touch the last byte, and be done
 ;;   8      write one byte of each page, and be done
+;;   9      write a few bytes, grow, and trap
 ;;   12+    the input is a program, see $program
 (module
   (import "dash_v1" "input_read" (func $input_read (param i32 i32) (result i32)))
@@ -223,6 +224,12 @@
         (i32.store8 (i32.sub (call $size) (i32.const 1)) (i32.const 1))
         (return (i32.const 0))))
     (if (i32.eq (local.get $what) (i32.const 8)) (then (call $touch) (return (i32.const 0))))
+    (if (i32.eq (local.get $what) (i32.const 9))
+      (then
+        (drop (memory.grow (i32.const 1)))
+        (i32.store (i32.const 5000) (i32.const 5000))
+        (i32.store (i32.sub (call $size) (i32.const 4)) (i32.const 5000))
+        (unreachable)))
     (call $overwrite (local.get $what))
     (block $six (block $five (block $four (block $three (block $two (block $one
       (br_table $one $two $three $four $five $six (i32.sub (local.get $what) (i32.const 1))))

@@ -20,6 +20,7 @@ func (b *builder) node(g *Graph, i int, e entry) *Node {
 		Retry:      retry(v.get("retry")),
 		OnError:    v.str("on_error"),
 		Policy:     v.str("policy"),
+		Instances:  int(v.num("instances")),
 		ReuseMax:   int(v.num("reuse_max")),
 		Defer:      v.flag("defer"),
 		Interrupts: v.flag("interrupts"),

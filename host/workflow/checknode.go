@@ -94,13 +94,13 @@ func (b *builder) checkKind(n *Node, v *value) {
 	switch {
 	case v.has("wait"):
 		kind = "wait"
-		useless = []string{"reads", "writes", "raw", "each", "config", "deadline", "limits", "retry", "on_error", "policy", "interrupts", "durable", "cache", "strict_imports", "grants"}
+		useless = []string{"reads", "writes", "raw", "each", "config", "deadline", "limits", "retry", "on_error", "policy", "instances", "interrupts", "durable", "cache", "strict_imports", "grants"}
 	case v.has("workflow"):
 		kind = "workflow"
-		useless = []string{"raw", "config", "policy", "interrupts", "durable", "strict_imports", "grants"}
+		useless = []string{"raw", "config", "policy", "instances", "interrupts", "durable", "strict_imports", "grants"}
 	case v.has("native"):
 		kind = "native"
-		useless = []string{"policy", "strict_imports"}
+		useless = []string{"policy", "instances", "strict_imports"}
 		b.checkNative(n, v)
 	}
 	for _, name := range useless {

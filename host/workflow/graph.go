@@ -128,6 +128,8 @@ type Module struct {
 	Signatures []string
 	Build      *Build // nil = not said
 	Pos        Pos
+	// Obstacles say why an instance cannot be put back to what it was; known when the bytes were inspected.
+	Obstacles []string
 }
 
 // Bounds are the static limits a module is held to before it is compiled, and

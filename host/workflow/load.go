@@ -33,6 +33,8 @@ type ModuleInfo struct {
 	SHA256  string   // hex
 	Grants  []string // that its imports need: "clock", "http", ...
 	Imports []string // functions it imports
+	// Obstacles say why an instance cannot be put back to what it was; empty: it can.
+	Obstacles []string
 }
 
 // Load reads and validates a manifest. The error is an *Invalid with every

@@ -19,7 +19,8 @@ type Node struct {
 	Limits        Limits   // resolved with the manifest's defaults
 	Retry         Retry
 	OnError       string // node that gets the error as item; "" = the run fails
-	Policy        string // fresh | reuse | reset; "" = default
+	Policy        string // reset | fresh | reuse; "" = reset. A module with Obstacles is fresh instead of reset
+	Instances     int    // at a time; 0 = as many as tasks run at once
 	ReuseMax      int    // calls of one instance under reuse; 0 = no bound
 	Defer         bool   // runs when nothing else is due
 	Interrupts    bool   // may ask a question; of a later version

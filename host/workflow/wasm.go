@@ -65,9 +65,24 @@ func (b *builder) inspectModule(m *Module, v *value, users []*Node) {
 	if info == nil {
 		return
 	}
+	m.Obstacles = info.Obstacles
 	for _, n := range users {
 		b.missingGrants(n, m, info)
+		b.cannotReset(n, m)
 	}
+}
+
+// cannotReset warns of a node that asks for what its module does not allow.
+func (b *builder) cannotReset(n *Node, m *Module) {
+	if n.Policy != "reset" || len(m.Obstacles) == 0 {
+		return
+	}
+	v := b.root.get("nodes").entries[n.Index].val
+	b.fs.add(Fault{
+		Pos: v.place("policy"), Severity: Warning,
+		Text: fmt.Sprintf("%s.policy: module %s cannot be put back (%s), so that each call gets a fresh instance", v.path, m.Name, m.Obstacles[0]),
+		Hint: "write policy: fresh, or build the module without it",
+	})
 }
 
 // readModule reads the bytes of a module, no more than the largest limit of
