@@ -21,8 +21,13 @@
 //	  -> sizes -> Host.Enter (grant, phase, effects) -> the Host's method -> deadline again -> result
 //
 // An instance that trapped, exited, broke the ABI, passed a bad pointer or met its deadline is retired:
-// no code of it runs again. Policies say what becomes of the others: [PolicyFresh] gives every call a new
-// instance, [PolicyReuse] hands a used one, with the memory it has, to the next call.
+// no code of it runs again. Policies say what becomes of the others: [PolicyReset] puts them back to what they
+// were after the start phase, so that the next call cannot tell them from new ones; [PolicyFresh] gives every
+// call a new instance; [PolicyReuse] hands a used one, with the memory it has, to the next call. Putting back
+// and closing happen after the call has its result. See image.go for how, queue.go for what follows what.
+//
+// All instances of a Runtime share one quota of memory (quota.go). A call for which there is none waits, after
+// instances that other pools keep for later have been retired.
 //
 // # Limits
 //
@@ -41,8 +46,10 @@
 //	load.go      Load, Inspect               check.go, names.go    imports and exports against the ABI
 //	refuel.go    where guest code stops      meter/                the rewriting that makes it ask
 //	code.go      compile once                info.go               what can be said without running
-//	pool.go      policies, Call, Stats       queue.go              who waits for an instance
-//	instance.go  start phase and run phase
+//	pool.go      policies, Call, Close       queue.go              who waits for an instance
+//	start.go     start phase, clones, Warm   instance.go           run phase
+//	image*.go    what reset puts back        backoff.go            modules that fail to start
+//	quota.go     memory of all instances     stats.go              numbers, why instances end
 //	deadline.go  when a call must stop       outcome.go            how a call ended
 //	hostfunc.go  dash_v1: the common path    dash.go               dash_v1: one function each
 //	wasi*.go     the subset of WASI          memory*.go            linear memory, mapped if large
