@@ -28,6 +28,9 @@ type indexState struct {
 // loadIndex takes table and cursor from the index, if it is sound and the log holds what it covers. If the log does not, it leaves
 // them and keeps the index in s.ahead.
 func (s *store) loadIndex() error {
+	if s.blind {
+		return nil
+	}
 	b, err := vfs.ReadFile(s.fs, s.path(indexFile), 0, maxIndex)
 	if notExist(err) {
 		return nil
@@ -48,7 +51,7 @@ func (s *store) loadIndex() error {
 		}
 		return nil
 	}
-	if s.verifying {
+	if s.verifying || s.distrust {
 		s.ahead = x
 		return nil
 	}
@@ -146,8 +149,9 @@ func (s *store) snapshotIndex() []byte {
 	return encodeIndex(s)
 }
 
-// sound says whether nothing damaged is known. The index has no place for damage: a damaged log is read again each time.
-func (s *store) sound() bool { return len(s.faults) == 0 && len(s.lost) == 0 && s.broken == nil }
+// sound says whether no thread is known to be damaged, but for what was accepted. The index has no place for damage: a log with
+// damaged threads is read again each time.
+func (s *store) sound() bool { return len(s.lost) == 0 && s.broken == nil && !s.table.Damaged() }
 
 // writeIndex writes the index at Close. The log is durable up to the cursor, s.mu is held.
 func (s *store) writeIndex() error {

@@ -277,7 +277,8 @@ func (d *decoder) refs(t *table.Thread) {
 		r.Offset = d.moved(last.Offset)
 		index, kind := d.int(), d.int()
 		r.Index, r.Kind, r.NS = uint16(index), driver.Kind(kind&31), uint32(kind>>5)
-		if index > 1<<16-1 || kind>>5 >= uint64(len(t.Namespaces)) || !r.Kind.Valid() || r.Seq <= last.Seq {
+		lost := kind == 0 // of what, cannot be known; that was accepted
+		if index > 1<<16-1 || !lost && (kind>>5 >= uint64(len(t.Namespaces)) || !r.Kind.Valid()) || r.Seq <= last.Seq {
 			d.bad = true
 		}
 		t.Refs = append(t.Refs, r)

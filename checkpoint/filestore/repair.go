@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -42,15 +43,74 @@ func (s *store) Repair(ctx context.Context, report func(*driver.Damage), p drive
 		return err
 	}
 	defer s.life.RUnlock()
+	var done map[spot]bool
+	if err := s.exclusive(ctx, func() error { done = s.repaired(); return nil }); err != nil {
+		return err
+	}
 	for _, d := range found {
-		if !d.Accepted {
+		if !d.Accepted && !done[spot{d.File, d.Offset}] {
 			if err := s.repair(ctx, d); err != nil {
 				return err
 			}
 		}
 		report(d)
 	}
-	return nil
+	if !slices.ContainsFunc(found, func(d *driver.Damage) bool { return !d.Accepted }) {
+		return nil
+	}
+	if err := s.exclusive(ctx, s.lookAgain); err != nil {
+		return err
+	}
+	return s.vouch(ctx)
+}
+
+// lookAgain reads the log instead of the index, so that every damaged thread is known. The lock and s.mu are held.
+func (s *store) lookAgain() error {
+	s.distrust = true
+	err := s.load()
+	s.distrust = false
+	if err == nil {
+		err = s.advance(true)
+	}
+	return err
+}
+
+// vouch writes a record to each thread that is suspect to those who have no index, and of which the index has shown that nothing is
+// missing. It says nothing, but has a number: whoever reads the log finds that no number before it is missing.
+func (s *store) vouch(ctx context.Context) error {
+	v, err := s.reread(ctx, true, nil)
+	if v == nil {
+		return err
+	}
+	if err = errors.Join(err, v.closeFiles()); err != nil {
+		return err
+	}
+	var reqs []*request
+	s.mu.Lock()
+	for _, name := range v.table.Names() {
+		th, own := v.table.Entry(name), s.table.Get(name)
+		if th.Damage == nil || own == nil || own.Damage != nil {
+			continue
+		}
+		r := newFloor(name, &floor{})
+		if err = r.encode(); err != nil {
+			break
+		}
+		reqs = append(reqs, r)
+	}
+	s.mu.Unlock()
+	if err != nil || len(reqs) == 0 {
+		return err
+	}
+	s.submitAll(ctx, reqs)
+	var end uint64
+	for _, r := range reqs {
+		if r.err != nil {
+			return r.err
+		}
+		end = max(end, r.pos)
+	}
+	return s.wait(ctx, end)
 }
 
 // repair keeps the bytes of a damaged place aside, makes good what it can, and writes down that it did. Cut off before that it is
@@ -166,8 +226,15 @@ func (s *store) repaired() map[spot]bool {
 // markAccepted says of each place that was found whether it costs nothing any more. s.mu is held.
 func (s *store) markAccepted() {
 	spots := s.repaired()
+	hurt := map[spot]bool{}
+	for _, name := range s.table.Names() {
+		if d := s.table.Entry(name).Damage; d != nil {
+			hurt[spot{d.File, d.Offset}] = true
+		}
+	}
 	for _, d := range s.faults {
-		th := s.table.Get(d.Thread)
-		d.Accepted = spots[spot{d.File, d.Offset}] || d.Thread != "" && th != nil && th.Damage == nil
+		at := spot{d.File, d.Offset}
+		th := s.table.Entry(d.Thread)
+		d.Accepted = !hurt[at] && (spots[at] || d.Thread != "" && th != nil && th.Damage == nil)
 	}
 }

@@ -70,6 +70,11 @@ func (s *store) scan(locked bool) error {
 				return err
 			}
 		}
+		if s.watch != nil {
+			if err := s.watch(s.cur.place()); err != nil {
+				return err
+			}
+		}
 		g, off := s.cur.seg, s.cur.off
 		if w.file != g.file {
 			w = window{file: g.file, buf: w.buf[:0]}

@@ -74,7 +74,10 @@ type store struct {
 	smu  sync.Mutex
 	disk durability
 
-	verifying bool // change nothing, trust no index
+	verifying bool              // change nothing, and trust no index
+	distrust  bool              // trust no index, but for what it knows of what the log does not hold
+	blind     bool              // do not look at the index
+	watch     func(place) error // called now and then when the log is read, nil for nothing
 }
 
 // cursor is the end of what was read of the log.

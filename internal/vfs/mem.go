@@ -84,8 +84,10 @@ func (m *Mem) Log() []Op {
 
 // Replay applies a log and returns the file system as a power cut after it leaves it. keep is asked for each sector of each
 // write that was not synced, each truncate, and each change of a directory until the first no.
-func Replay(log []Op, keep func() bool) *Mem {
-	m := &Mem{}
+func Replay(log []Op, keep func() bool) *Mem { return (&Mem{}).ReplayOn(log, keep) }
+
+// ReplayOn is Replay on what is in m already, which it changes.
+func (m *Mem) ReplayOn(log []Op, keep func() bool) *Mem {
 	for _, op := range log {
 		if err := m.apply(op); err != nil {
 			panic("BUG: replay of " + op.String() + ": " + err.Error())

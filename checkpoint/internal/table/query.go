@@ -102,6 +102,16 @@ func (t *Table) Due(before int64, limit int) []*driver.Thread {
 	return out
 }
 
+// Damaged says whether any thread has damage that was not accepted.
+func (t *Table) Damaged() bool {
+	for _, th := range t.threads {
+		if th.Damage != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // Stats counts threads and records.
 func (t *Table) Stats() *driver.Stats {
 	s := &driver.Stats{}

@@ -206,6 +206,11 @@ func (th *Thread) apply(r *driver.Record, at Ref) {
 	switch {
 	case r.Flags&driver.FlagAcceptLoss != 0:
 		th.Damage, th.Accepted = nil, r.Seq
+		if r.Kind == driver.KindClaim {
+			// Behind it, in the same append, stands a step for each namespace that goes on. Of others no step can be read, and whether they are
+			// known at all depends on whether there was an index.
+			th.Heads = nil
+		}
 	case r.Ordinal != th.Count+1:
 		th.miss(r)
 	case th.Damage != nil && th.Damage.Suspect:
