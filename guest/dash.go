@@ -179,5 +179,13 @@ func random(in *instance, a *args) (int64, error) {
 		return 0, tooLarge("random", "argument", in.limits.HostArg, got)
 	}
 	in.charge(len(a.out) / bytesPerUnit)
-	return 0, in.host.Random(a.out)
+	for out := a.out; len(out) > 0; {
+		n := min(len(out), randomPiece)
+		if err := in.host.Random(out[:n:n]); err != nil {
+			return 0, err
+		}
+		out = out[n:]
+		in.halt()
+	}
+	return 0, nil
 }

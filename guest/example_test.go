@@ -17,6 +17,8 @@ type echoHost struct {
 	output string
 }
 
+func (h *echoHost) Begin(context.Context) {}
+
 func (h *echoHost) Enter(fn abi.FuncID, _ abi.Phase) error {
 	if fn == abi.FnInputRead || fn == abi.FnOutputWrite {
 		return nil

@@ -19,6 +19,10 @@ import (
 // Enter has returned nil for the function in question, those for WASI (Now, Sleep, SeedRandom, Args,
 // Environ, Stdio) without it.
 type Host interface {
+	// Begin is called once, before the first Enter. ctx ends with the call's deadline, or when the call must stop
+	// for another reason: what takes long on behalf of the guest is then given up, and what the method returns does not
+	// matter any more. ctx is of no use once the call has ended.
+	Begin(ctx context.Context)
 	// Enter is the one choke point: it is called once before every function of dash_v1 and decides by
 	// grant, phase and count of effects. Arguments have been checked by then.
 	Enter(fn abi.FuncID, phase abi.Phase) error

@@ -18,6 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // recorder is a Host that notes every call in order and answers from its fields.
 type recorder struct {
+	ctx                 context.Context // of the call
 	input, config, meta []byte
 	output              []byte
 	outputs             int
@@ -50,6 +51,8 @@ func (r *recorder) note(format string, a ...any) {
 		r.onCalls(text)
 	}
 }
+
+func (r *recorder) Begin(ctx context.Context) { r.ctx = ctx }
 
 func (r *recorder) Enter(fn abi.FuncID, phase abi.Phase) error {
 	if r.enter != nil {

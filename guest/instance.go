@@ -43,6 +43,7 @@ type call struct {
 	host    Host
 	phase   abi.Phase
 	args    args   // of the host function that is running
+	entered bool   // the host has been told that the call begins
 	inside  string // host function that is running, "" when none
 	broken  error  // why a host function ended the call
 	lastErr string

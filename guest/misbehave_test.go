@@ -211,6 +211,29 @@ func TestNothingBeginsAfterTheDeadline(t *testing.T) {
 	}
 }
 
+// TestHostIsToldWhenToStop: the context that the host gets ends with the deadline and with the caller's.
+func TestHostIsToldWhenToStop(t *testing.T) {
+	for name, caller := range map[string]time.Duration{"deadline": time.Hour, "caller": 20 * time.Millisecond} {
+		limits := Limits{Deadline: time.Hour}
+		if name == "deadline" {
+			limits.Deadline = 20 * time.Millisecond
+		}
+		p := poolOf(t, nil, "misbehave", PoolConfig{Limits: limits})
+		ctx, cancel := context.WithTimeout(t.Context(), caller)
+		h := &recorder{input: []byte{0, 0}}
+		h.enter = func(abi.FuncID, abi.Phase) error {
+			<-h.ctx.Done()
+			return h.ctx.Err()
+		}
+		_, err := p.Call(ctx, h, 2)
+		cancel()
+		var limit *LimitError
+		if name == "deadline" && (!errors.As(err, &limit) || limit.Limit != "deadline") || name == "caller" && !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestPanicInHostCode(t *testing.T) {
 	engines(t, func(t *testing.T, o *Options) {
 		var log bytes.Buffer

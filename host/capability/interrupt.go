@@ -23,7 +23,7 @@ type Ask struct {
 // other errors are ErrClosed, abi.Invalid for a question that is not JSON, abi.Limited, and abi.Conflict
 // for a question that is not the one an earlier attempt asked at this place.
 func (s *Set) Interrupt(question []byte) (answerLen int, err error) {
-	if err := rawjson.Valid(question); err != nil {
+	if err := rawjson.ValidUntil(question, s.stop(len(question))); err != nil {
 		return 0, abi.Errorf(abi.Invalid, "interrupt: %v", err)
 	}
 	err = s.keep(func() error {

@@ -26,7 +26,7 @@ func (s *Set) EventEmit(typ, payload []byte) error {
 	if s.cfg.Live == nil {
 		return unsupported(abi.FnEventEmit)
 	}
-	if err := rawjson.Valid(payload); err != nil {
+	if err := rawjson.ValidUntil(payload, s.stop(len(payload))); err != nil {
 		return abi.Errorf(abi.Invalid, "event_emit: payload: %v", err)
 	}
 	name, err := s.liveName("event_emit", typ)

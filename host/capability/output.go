@@ -1,7 +1,6 @@
 package capability
 
 import (
-	"bytes"
 	"strings"
 
 	"github.com/dashhost/dashhost/abi"
@@ -20,10 +19,12 @@ func (s *Set) OutputWrite(b []byte) error {
 	if limit := outputLimit(n.Limits.Output); int64(len(b)) > limit {
 		return s.breach(&LimitError{Limit: "output", Max: limit, Got: int64(len(b)), Field: "limits.output"})
 	}
-	b = append(make([]byte, 0, len(b)), b...)
+	b, err := s.clone(b)
+	if err != nil {
+		return err
+	}
 	var writes []Write
 	if n.RawOut == "" {
-		var err error
 		if writes, err = s.split(b); err != nil {
 			return err
 		}
@@ -38,7 +39,7 @@ func (s *Set) OutputWrite(b []byte) error {
 func (s *Set) split(b []byte) ([]Write, error) {
 	declared := s.cfg.Node.Writes
 	writes := make([]Write, 0, min(len(declared), 8))
-	err := rawjson.Object(b, func(key string, val []byte) error {
+	err := rawjson.ObjectUntil(b, s.stop(len(b)), func(key string, val []byte) error {
 		name, replace := strings.CutSuffix(key, "!")
 		for _, w := range declared {
 			if w == name {
@@ -108,10 +109,12 @@ func (s *Set) RouteSend(node, item []byte) error {
 	if err := s.keep(func() error { return s.roomToSend(size) }); err != nil {
 		return err
 	}
-	if err := rawjson.Valid(item); err != nil {
+	if err := rawjson.ValidUntil(item, s.stop(len(item))); err != nil {
 		return abi.Errorf(abi.Invalid, "route_send: item: %w", err)
 	}
-	item = bytes.Clone(item)
+	if item, err = s.clone(item); err != nil {
+		return err
+	}
 	return s.keep(func() error {
 		if err := s.roomToSend(size); err != nil { // again: others may have sent since
 			return err

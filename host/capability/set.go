@@ -1,6 +1,7 @@
 package capability
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -25,7 +26,8 @@ type Set struct {
 	digest  string    // of the module, in the start phase
 	log     journal
 
-	closed atomic.Bool // set under mu, so that nothing is kept after Close has returned
+	ctx    context.Context // of the call, nil for a native node
+	closed atomic.Bool     // set under mu, so that nothing is kept after Close has returned
 
 	mu      sync.Mutex
 	out     Outcome
@@ -74,6 +76,37 @@ func Start(n *workflow.Node, digest string, log hclog.Logger) *Set {
 	}
 	s.log.open(log, n, "phase", abi.PhaseStart)
 	return s
+}
+
+// Begin says which context ends with the call: a long look at what the guest gives is then given up.
+func (s *Set) Begin(ctx context.Context) { s.ctx = ctx }
+
+// stop gives what long work asks whether to go on, nil for work that is not long.
+func (s *Set) stop(size int) func() error {
+	if s.ctx == nil || size < longWork {
+		return nil
+	}
+	return s.ctx.Err
+}
+
+// longWork is from how many bytes on looking at them takes long.
+const longWork = 1 << 20
+
+// clone copies b, unless it is stopped.
+func (s *Set) clone(b []byte) ([]byte, error) {
+	stop := s.stop(len(b))
+	if stop == nil {
+		return append(make([]byte, 0, len(b)), b...), nil
+	}
+	out := make([]byte, 0, len(b))
+	for len(b) > 0 {
+		if err := stop(); err != nil {
+			return nil, err
+		}
+		n := min(len(b), longWork)
+		out, b = append(out, b[:n]...), b[n:]
+	}
+	return out, nil
 }
 
 // Close ends the attempt. When it has returned no method changes anything any more. It may be called at

@@ -30,12 +30,13 @@ func (e *SyntaxError) Error() string {
 }
 
 // Valid reports, as a *SyntaxError, why b is not exactly one JSON value.
-func Valid(b []byte) error {
-	s := scanner{b: b}
-	if err := s.document(); err != nil {
-		return err
-	}
-	return nil
+func Valid(b []byte) error { return ValidUntil(b, nil) }
+
+// ValidUntil is Valid for a text that may be long: stop is asked about every
+// MiB, and what it gives, if not nil, ends the look and is returned.
+func ValidUntil(b []byte, stop func() error) error {
+	s := newScanner(b, stop)
+	return s.verdict(s.document())
 }
 
 // Object calls fn for each member of the object b, in order, with its key
@@ -43,7 +44,17 @@ func Valid(b []byte) error {
 // been called before a fault further on is found. A key that comes twice is a
 // fault. An error of fn ends the walk and is returned.
 func Object(b []byte, fn func(key string, val []byte) error) error {
-	s := scanner{b: b}
+	return ObjectUntil(b, nil, fn)
+}
+
+// ObjectUntil is Object for a text that may be long, with stop as in ValidUntil.
+func ObjectUntil(b []byte, stop func() error, fn func(key string, val []byte) error) error {
+	s := newScanner(b, stop)
+	return s.verdict(s.object(fn))
+}
+
+func (s *scanner) object(fn func(key string, val []byte) error) error {
+	b := s.b
 	s.space()
 	if s.i >= len(b) || b[s.i] != '{' {
 		return s.fault("expected an object")
@@ -96,7 +107,7 @@ func Object(b []byte, fn func(key string, val []byte) error) error {
 // Array calls fn for each element of the array b, in order, as a view of b.
 // It checks and ends as Object does.
 func Array(b []byte, fn func(elem []byte) error) error {
-	s := scanner{b: b}
+	s := newScanner(b, nil)
 	s.space()
 	if s.i >= len(b) || b[s.i] != '[' {
 		return s.fault("expected an array")

@@ -1,11 +1,45 @@
 package rawjson
 
-import "unicode/utf8"
+import (
+	"math"
+	"unicode/utf8"
+)
 
 // scanner walks over one JSON text. Its methods leave i behind what they read.
 type scanner struct {
 	b []byte
 	i int
+
+	mark int          // place from which stop is asked
+	stop func() error // nil: nobody
+	err  error        // what stop gave: counts in place of any fault
+}
+
+// stride is how many bytes are read between two looks at whether to go on.
+const stride = 1 << 20
+
+func newScanner(b []byte, stop func() error) *scanner {
+	s := &scanner{b: b, mark: math.MaxInt, stop: stop}
+	if stop != nil {
+		s.mark = stride
+	}
+	return s
+}
+
+// look asks whether to go on. If not, the text ends here: whatever is expected next is not there.
+func (s *scanner) look() {
+	s.mark = s.i + stride
+	if s.err = s.stop(); s.err != nil {
+		s.b = s.b[:s.i]
+	}
+}
+
+// verdict is err, or why the scan was stopped.
+func (s *scanner) verdict(err error) error {
+	if s.err != nil {
+		return s.err
+	}
+	return err
 }
 
 func (s *scanner) fault(msg string) error {
@@ -25,6 +59,10 @@ func (s *scanner) peek() byte {
 
 func (s *scanner) space() {
 	for s.i < len(s.b) {
+		if s.i >= s.mark {
+			s.look()
+			continue
+		}
 		switch s.b[s.i] {
 		case ' ', '\t', '\n', '\r':
 			s.i++
@@ -56,6 +94,9 @@ func (s *scanner) value(depth int) error {
 	var object [MaxDepth/64 + 1]uint64 // bit set: the level is an object
 	base := depth
 	for {
+		if s.i >= s.mark {
+			s.look()
+		}
 		// A value starts here.
 		switch c := s.peek(); {
 		case c == '{' || c == '[':
@@ -175,7 +216,14 @@ func (s *scanner) string() error {
 		return s.fault("expected a string")
 	}
 	b, i := s.b, s.i+1
+	end := min(len(b), s.mark)
 	for i < len(b) {
+		if i >= end {
+			s.i = i
+			s.look()
+			b, end = s.b, min(len(s.b), s.mark)
+			continue
+		}
 		c := b[i]
 		if plain[c] {
 			i++
@@ -248,6 +296,10 @@ func hex4(b []byte) (rune, bool) {
 func (s *scanner) digits() bool {
 	from := s.i
 	for s.i < len(s.b) && s.b[s.i] >= '0' && s.b[s.i] <= '9' {
+		if s.i >= s.mark {
+			s.look()
+			continue
+		}
 		s.i++
 	}
 	return s.i > from

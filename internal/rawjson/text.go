@@ -9,7 +9,7 @@ import (
 // Unquote decodes one JSON string, quotes included. Half of a surrogate pair
 // becomes U+FFFD. The error is a *SyntaxError.
 func Unquote(b []byte) (string, error) {
-	s := scanner{b: b}
+	s := newScanner(b, nil)
 	if err := s.string(); err != nil {
 		return "", err
 	}
@@ -76,7 +76,7 @@ func Canonical(dst, b []byte) ([]byte, error) {
 
 // canonical works on text that Valid accepted, so recursion ends at MaxDepth.
 func canonical(dst, b []byte) []byte {
-	s := scanner{b: b}
+	s := newScanner(b, nil)
 	s.space()
 	switch s.peek() {
 	case '[':
@@ -97,7 +97,7 @@ func canonical(dst, b []byte) []byte {
 			dst = canonical(dst, s.next())
 		}
 	case '{':
-		return canonicalObject(dst, &s)
+		return canonicalObject(dst, s)
 	}
 	at := s.i
 	_ = s.value(0) // valid, so it only finds the end
