@@ -15,6 +15,7 @@ import (
 
 	"github.com/dashhost/dashhost/checkpoint"
 	"github.com/dashhost/dashhost/checkpoint/driver"
+	"github.com/dashhost/dashhost/checkpoint/storetest"
 )
 
 // childMode makes the test binary play another process: "saves DIR THREAD N", "loop DIR", "hold DIR", "burst DIR GOROUTINES N".
@@ -76,6 +77,9 @@ func child(args []string) error {
 			return err
 		}
 		return burst(d, goroutines, total)
+	}
+	if args[0] == "serve" {
+		return errors.Join(storetest.Serve(d, os.Stdin, os.Stdout), d.Close())
 	}
 	s := checkpoint.New(d, nil)
 	switch args[0] {

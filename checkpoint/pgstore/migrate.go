@@ -110,8 +110,10 @@ func (s *store) taken(err error) error {
 
 // version is that of the store in the schema, 0 if there is none.
 func (s *store) version(ctx context.Context, c *pgx.Conn) (int, error) {
+	// Not to_regclass: within one transaction it remembers what was not there before the lock.
 	var ours bool
-	if err := c.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL AND to_regclass($2) IS NOT NULL", s.set.schema+".migrations", s.set.schema+".store").Scan(&ours); err != nil || !ours {
+	if err := c.QueryRow(ctx, `SELECT count(*) = 2 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = $1 AND c.relname IN ('migrations', 'store') AND c.relkind = 'r'`, s.set.schema).Scan(&ours); err != nil || !ours {
 		return 0, err
 	}
 	var v int

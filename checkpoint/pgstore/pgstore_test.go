@@ -20,7 +20,17 @@ var shared *testenv.Postgres
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
+// childMode makes the test binary another process that serves the store of a URL.
+const childMode = "PGSTORE_TEST_CHILD"
+
 func run(m *testing.M) int {
+	if url := os.Getenv(childMode); url != "" {
+		if err := child(url); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return 0
+	}
 	if os.Getenv(testenv.PostgresEnv) == "" {
 		return m.Run()
 	}
