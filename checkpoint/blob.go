@@ -162,6 +162,3 @@ func checkDigest(digest string) error {
 	}
 	return nil
 }
-
-// isBlob says whether a reserved thread's name is a blob's.
-func isBlob(key string) bool { return strings.HasPrefix(key, blobPrefix) }

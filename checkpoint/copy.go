@@ -25,7 +25,7 @@ type CopyOptions struct {
 type CopyReport struct {
 	Threads int   // that were taken over, or written
 	Blobs   int   // likewise
-	Records int64 // of both
+	Records int64 // of the threads
 	Present int   // threads and blobs that were there already, record for record the same
 	// Running are threads that a live process holds: they were taken as far as they had come.
 	Running []string
@@ -90,6 +90,11 @@ func Copy(ctx context.Context, dst, src *Store, o *CopyOptions) (*CopyReport, er
 	if err := c.compare(ctx); err != nil {
 		return nil, err
 	}
+	for _, digest := range p.blobs {
+		if err := c.blob(ctx, digest); err != nil {
+			return c.report, err
+		}
+	}
 	for _, h := range c.missing {
 		if err := c.one(ctx, h); err != nil {
 			return c.report, err
@@ -98,8 +103,9 @@ func Copy(ctx context.Context, dst, src *Store, o *CopyOptions) (*CopyReport, er
 	return c.report, nil
 }
 
-// plan is which histories go along, blobs first.
+// plan is what goes along, blobs first.
 type plan struct {
+	blobs     []string // digests
 	histories []*planned
 	running   []string
 	damaged   []*DamageError
@@ -108,9 +114,9 @@ type plan struct {
 	told      func(done, total int64)
 }
 
-// planned is a history as far as it went when the plan was made.
+// planned is a thread as far as it went when the plan was made.
 type planned struct {
-	key     string
+	thread  string
 	last    uint64 // Seq
 	records int64
 }
@@ -148,9 +154,7 @@ func (s *Store) plan(ctx context.Context, o *CopyOptions) (*plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range blobs {
-		p.add(t)
-	}
+	p.blobs, p.total = blobs, int64(len(blobs))
 	for _, t := range threads {
 		if t.Claimed {
 			_, alive, err := s.holder(ctx, t)
@@ -185,23 +189,33 @@ func (s *Store) selected(ctx context.Context, names []string) ([]*driver.Thread,
 	return threads, nil
 }
 
-// blobsOf are the blobs that threads need, or all. One that is needed and not kept is left to whoever needs it.
-func (s *Store) blobsOf(ctx context.Context, threads []*driver.Thread, needs func(context.Context, *Store, string) ([]string, error)) ([]*driver.Thread, error) {
-	if needs == nil {
-		return collected(s.d.Threads(ctx, driver.Filter{Reserved: true, Prefix: blobPrefix}))
-	}
+// blobsOf are the digests of the blobs that threads need, or all, in order. One that is needed and not kept is left to whoever
+// needs it.
+func (s *Store) blobsOf(ctx context.Context, threads []*driver.Thread, needs func(context.Context, *Store, string) ([]string, error)) ([]string, error) {
 	need := map[string]bool{}
 	for _, t := range threads {
+		if needs == nil {
+			break
+		}
 		digests, err := needs(ctx, s, t.Name)
 		if err != nil {
 			return nil, err
 		}
 		for _, d := range digests {
-			need[blobPrefix+d] = true
+			need[d] = true
 		}
 	}
-	all, err := s.blobsOf(ctx, nil, nil)
-	return slices.DeleteFunc(all, func(t *driver.Thread) bool { return !need[t.Name] }), err
+	all, err := collected(s.d.Threads(ctx, driver.Filter{Reserved: true, Prefix: blobPrefix}))
+	if err != nil {
+		return nil, err
+	}
+	var digests []string
+	for _, t := range all {
+		if d := plainName(t.Name); needs == nil || need[d] {
+			digests = append(digests, d)
+		}
+	}
+	return digests, nil
 }
 
 func collected(threads iter.Seq2[*driver.Thread, error]) ([]*driver.Thread, error) {
@@ -227,22 +241,22 @@ type copying struct {
 func (c *copying) compare(ctx context.Context) error {
 	var collision CollisionError
 	for _, h := range c.plan.histories {
-		t, err := c.dst.d.Thread(ctx, h.key)
+		t, err := c.dst.d.Thread(ctx, h.thread)
 		if errors.Is(err, ErrNotFound) {
 			c.missing = append(c.missing, h)
 			continue
 		}
 		if err != nil {
-			return c.dst.appendError(h.key, err)
+			return c.dst.appendError(h.thread, err)
 		}
 		same := !t.Deleted
 		if same {
-			if same, err = c.same(ctx, h, t); err != nil {
+			if same, err = c.same(ctx, h); err != nil {
 				return err
 			}
 		}
 		if !same {
-			collision.add(plainName(h.key))
+			collision.add(h.thread)
 			continue
 		}
 		c.report.Present++
@@ -254,16 +268,62 @@ func (c *copying) compare(ctx context.Context) error {
 	return nil
 }
 
-// same says whether dst has the history. A blob needs only be readable: its name says what it is.
-func (c *copying) same(ctx context.Context, h *planned, t *driver.Thread) (bool, error) {
-	there, err := c.dst.digest(ctx, h.key, 0, 0)
+// blob copies a blob: its name says whether it arrived.
+func (c *copying) blob(ctx context.Context, digest string) error {
+	c.plan.step(1)
+	there, err := c.dst.holds(ctx, digest)
+	if err != nil {
+		return err
+	}
+	if there {
+		c.report.Present++
+		return nil
+	}
+	b, err := c.src.Blob(ctx, digest)
+	var bad *DamageError
+	if errors.As(err, &bad) {
+		bad.Lost = "left out"
+		c.report.Damaged = append(c.report.Damaged, bad)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.dst.takeBlob(ctx, b); err != nil {
+		return err
+	}
+	c.report.Blobs++
+	return nil
+}
+
+// holds says whether a blob can be read, and sees to it that it stays.
+func (s *Store) holds(ctx context.Context, digest string) (bool, error) {
+	err := s.hasBlob(ctx, blobPrefix+digest)
+	if err == nil {
+		_, err = s.touch(ctx, blobPrefix+digest)
+	}
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrDamaged) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// takeBlob keeps a blob, durably.
+func (s *Store) takeBlob(ctx context.Context, b []byte) error {
+	_, commit, err := s.PutBlob(ctx, b)
+	if err != nil {
+		return err
+	}
+	return commit.Wait(ctx)
+}
+
+// same says whether dst has the history.
+func (c *copying) same(ctx context.Context, h *planned) (bool, error) {
+	there, err := c.dst.digest(ctx, h.thread, 0, 0)
 	if err != nil {
 		return false, err
 	}
-	if isBlob(h.key) {
-		return t.Damage == nil, nil
-	}
-	here, err := c.src.digest(ctx, h.key, h.last, 0)
+	here, err := c.src.digest(ctx, h.thread, h.last, 0)
 	var bad *DamageError
 	if errors.As(err, &bad) {
 		return false, nil
@@ -274,8 +334,8 @@ func (c *copying) same(ctx context.Context, h *planned, t *driver.Thread) (bool,
 // one copies a history and compares what arrived.
 func (c *copying) one(ctx context.Context, h *planned) error {
 	sum := newDigester()
-	err := c.dst.importHistory(ctx, h.key, func(yield func(*Record, error) bool) {
-		for r, err := range c.src.history(ctx, h.key, h.last) {
+	err := c.dst.importHistory(ctx, h.thread, func(yield func(*Record, error) bool) {
+		for r, err := range c.src.history(ctx, h.thread, h.last) {
 			if err == nil {
 				sum.add(r)
 				c.plan.step(1)
@@ -295,22 +355,14 @@ func (c *copying) one(ctx context.Context, h *planned) error {
 	case err != nil:
 		return err
 	}
-	there, err := c.dst.digest(ctx, h.key, 0, sum.records)
+	there, err := c.dst.digest(ctx, h.thread, 0, sum.records)
 	if err != nil {
 		return err
 	}
 	if there != sum.text() {
-		return &DamageError{Thread: plainName(h.key), Reason: fmt.Sprintf("what was copied reads back as %s, and was %s", there, sum.text())}
+		return &DamageError{Thread: h.thread, Reason: fmt.Sprintf("what was copied reads back as %s, and was %s", there, sum.text())}
 	}
-	c.report.count(h.key, sum.records)
+	c.report.Threads++
+	c.report.Records += sum.records
 	return nil
-}
-
-func (r *CopyReport) count(key string, records int64) {
-	if isBlob(key) {
-		r.Blobs++
-	} else {
-		r.Threads++
-	}
-	r.Records += records
 }

@@ -12,7 +12,8 @@ import (
 // Export writes threads of s, with the blobs they need, to w as text: lines of JSON in UTF-8, each with a newline.
 //
 //	{"format":"dashhost-threads","version":1}
-//	{"blob":"sha256:9f2c..."}                                 begins a blob; {"thread":"pr-42"} begins a thread
+//	{"blob":"sha256:9f2c...","base64":"AGFz..."}              a blob; or "json", as values below
+//	{"thread":"pr-42"}                                        begins a thread
 //	{"kind":"claim",...}                                      its records, oldest first
 //	{"kind":"step","id":"01J...","time":1700000000000000,"epoch":1,"first_event":1,"events":2,"ops":[...],"meta":{...}}
 //	{"end":"pr-42","records":2,"sha256":"..."}                the digest of the record lines, newlines too
@@ -41,6 +42,11 @@ func Export(ctx context.Context, w io.Writer, s *Store, o *CopyOptions) (*CopyRe
 	report := p.report()
 	out := bufio.NewWriterSize(w, 1<<20)
 	fmt.Fprintf(out, `{"format":%q,"version":%d}`+"\n", textFormat, textVersion)
+	for _, digest := range p.blobs {
+		if err := s.exportBlob(ctx, out, p, digest, report); err != nil {
+			return report, err
+		}
+	}
 	for _, h := range p.histories {
 		if err := s.exportHistory(ctx, out, p, h, report); err != nil {
 			return report, err
@@ -50,10 +56,38 @@ func Export(ctx context.Context, w io.Writer, s *Store, o *CopyOptions) (*CopyRe
 	return report, out.Flush()
 }
 
+func (s *Store) exportBlob(ctx context.Context, out *bufio.Writer, p *plan, digest string, report *CopyReport) error {
+	p.step(1)
+	b, err := s.Blob(ctx, digest)
+	var bad *DamageError
+	if errors.As(err, &bad) {
+		bad.Lost = "left out"
+		report.Damaged = append(report.Damaged, bad)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	report.Blobs++
+	_, err = out.Write(appendBlob(nil, digest, b))
+	return err
+}
+
+// appendBlob appends the line of a blob.
+func appendBlob(line []byte, digest string, b []byte) []byte {
+	line = appendText(append(line, `{"blob":`...), digest)
+	if len(b) == 0 {
+		return append(line, "}\n"...)
+	}
+	v := appendValue(nil, b)
+	v[0] = ','
+	return append(append(line, v...), '\n')
+}
+
 // exportHistory writes a history that reads whole, and reports one that does not. It is read twice: a line that was written cannot
 // be taken back.
 func (s *Store) exportHistory(ctx context.Context, out *bufio.Writer, p *plan, h *planned, report *CopyReport) error {
-	sum, err := s.digest(ctx, h.key, h.last, 0)
+	sum, err := s.digest(ctx, h.thread, h.last, 0)
 	var bad *DamageError
 	if errors.As(err, &bad) {
 		bad.Lost = "left out"
@@ -64,9 +98,9 @@ func (s *Store) exportHistory(ctx context.Context, out *bufio.Writer, p *plan, h
 	if err != nil {
 		return err
 	}
-	out.Write(appendBegin(nil, h.key))
+	out.Write(appendBegin(nil, h.thread))
 	d := newDigester()
-	for r, err := range s.history(ctx, h.key, h.last) {
+	for r, err := range s.history(ctx, h.thread, h.last) {
 		if err != nil {
 			return err
 		}
@@ -76,25 +110,22 @@ func (s *Store) exportHistory(ctx context.Context, out *bufio.Writer, p *plan, h
 		p.step(1)
 	}
 	if d.text() != sum {
-		return fmt.Errorf("%s: %w: changed while it was exported", subject(h.key), ErrConflict)
+		return fmt.Errorf("thread %q: %w: changed while it was exported", h.thread, ErrConflict)
 	}
-	report.count(h.key, d.records)
-	_, err = out.Write(appendEnd(nil, h.key, d.records, sum))
+	report.Threads++
+	report.Records += d.records
+	_, err = out.Write(appendEnd(nil, h.thread, d.records, sum))
 	return err
 }
 
-// appendBegin appends the line that begins a history.
-func appendBegin(b []byte, key string) []byte {
-	word := `{"thread":`
-	if isBlob(key) {
-		word = `{"blob":`
-	}
-	return append(appendText(append(b, word...), plainName(key)), "}\n"...)
+// appendBegin appends the line that begins a thread.
+func appendBegin(b []byte, thread string) []byte {
+	return append(appendText(append(b, `{"thread":`...), thread), "}\n"...)
 }
 
-// appendEnd appends the line that ends a history.
-func appendEnd(b []byte, key string, records int64, sum string) []byte {
-	b = appendText(append(b, `{"end":`...), plainName(key))
+// appendEnd appends the line that ends a thread.
+func appendEnd(b []byte, thread string, records int64, sum string) []byte {
+	b = appendText(append(b, `{"end":`...), thread)
 	b = strconv.AppendInt(append(b, `,"records":`...), records, 10)
 	return append(appendText(append(b, `,"sha256":`...), sum), "}\n"...)
 }

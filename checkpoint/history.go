@@ -13,20 +13,19 @@ import (
 	"github.com/dashhost/dashhost/checkpoint/driver"
 )
 
-// A history is all records of a thread or blob, as Copy, Export and Import move it. key is the driver's name for it.
-//
-// Its digest is the SHA-256 of the lines that Export writes of it, so it is the same in every store and driver.
+// A history is all records of a thread, as Copy, Export and Import move it. Its digest the
+// SHA-256 of the lines that Export writes of it, so it is the same in every store and driver.
 
-// history yields the records of a thread or blob that stand at or before Seq to, 0 for all. What a claim has given up is left out;
+// history yields the records of a thread that stand at or before Seq to, 0 for all. What a claim has given up is left out;
 // other damage is an error, and the end.
-func (s *Store) history(ctx context.Context, key string, to uint64) iter.Seq2[*Record, error] {
+func (s *Store) history(ctx context.Context, thread string, to uint64) iter.Seq2[*Record, error] {
 	return func(yield func(*Record, error) bool) {
-		given, err := s.givenUp(ctx, key)
+		given, err := s.givenUp(ctx, thread)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		for r, err := range s.read(ctx, key, driver.Query{AllNamespaces: true, To: to}) {
+		for r, err := range s.read(ctx, thread, driver.Query{AllNamespaces: true, To: to}) {
 			if given.has(err) {
 				continue
 			}
@@ -57,9 +56,9 @@ func (d *digester) add(r *Record) []byte {
 func (d *digester) text() string { return hex.EncodeToString(d.sum.Sum(nil)) }
 
 // digest reads a history up to Seq to, and at most that many records of it, and returns its digest; 0 is no bound.
-func (s *Store) digest(ctx context.Context, key string, to uint64, records int64) (string, error) {
+func (s *Store) digest(ctx context.Context, thread string, to uint64, records int64) (string, error) {
 	d := newDigester()
-	for r, err := range s.history(ctx, key, to) {
+	for r, err := range s.history(ctx, thread, to) {
 		if err != nil {
 			return "", err
 		}
@@ -70,18 +69,18 @@ func (s *Store) digest(ctx context.Context, key string, to uint64, records int64
 	return d.text(), nil
 }
 
-// importHistory makes a thread or blob of records that another store has numbered. The records must keep their rules.
-func (s *Store) importHistory(ctx context.Context, key string, recs iter.Seq2[*Record, error]) error {
+// importHistory makes a thread of records that another store has numbered. The records must keep their rules.
+func (s *Store) importHistory(ctx context.Context, thread string, recs iter.Seq2[*Record, error]) error {
 	im, ok := s.d.(driver.Importer)
 	if !ok {
-		return fmt.Errorf("%s: this kind of store takes no threads from others: %w", subject(key), errors.ErrUnsupported)
+		return fmt.Errorf("thread %q: this kind of store takes no threads from others: %w", thread, errors.ErrUnsupported)
 	}
-	err := im.Import(ctx, key, func(yield func(*driver.Record, error) bool) {
+	err := im.Import(ctx, thread, func(yield func(*driver.Record, error) bool) {
 		var rule historyRule
 		for r, err := range recs {
 			var d *driver.Record
 			if err == nil {
-				err = rule.check(key, r)
+				err = rule.check(r)
 			}
 			if err == nil {
 				d = toDriver(r)
@@ -94,7 +93,7 @@ func (s *Store) importHistory(ctx context.Context, key string, recs iter.Seq2[*R
 		}
 	})
 	if errors.Is(err, ErrConflict) {
-		return &CollisionError{Threads: []string{plainName(key)}}
+		return &CollisionError{Threads: []string{thread}}
 	}
 	return err
 }
@@ -107,8 +106,8 @@ type historyRule struct {
 	ids   map[string]string // newest step by namespace
 }
 
-func (h *historyRule) check(key string, r *Record) error {
-	if err := checkImported(key, r); err != nil {
+func (h *historyRule) check(r *Record) error {
+	if err := checkImported(r); err != nil {
 		return err
 	}
 	switch {
@@ -132,7 +131,7 @@ func (h *historyRule) check(key string, r *Record) error {
 }
 
 // checkImported checks a record on its own: what a claim's holder may append, and what the store appends itself.
-func checkImported(key string, r *Record) error {
+func checkImported(r *Record) error {
 	own := *r
 	switch r.Kind {
 	case KindClaim, KindCancel:
@@ -146,11 +145,6 @@ func checkImported(key string, r *Record) error {
 		if r.ID == "" {
 			return &InvalidError{Field: "id", Reason: "is empty"}
 		}
-	case KindBlob:
-		return checkBlob(key, r)
-	}
-	if strings.HasPrefix(key, blobPrefix) {
-		return &InvalidError{Field: "kind", Reason: "a blob holds no " + r.Kind.String()}
 	}
 	if err := checkRecord(&own); err != nil {
 		return err
@@ -167,16 +161,5 @@ func checkImported(key string, r *Record) error {
 	return nil
 }
 
-// checkBlob: a blob is what its name says.
-func checkBlob(key string, r *Record) error {
-	if len(r.Parts) == 1 && bodySize(r) <= MaxRecord {
-		sum := sha256.Sum256(r.Parts[0])
-		if key == blobPrefix+"sha256:"+hex.EncodeToString(sum[:]) {
-			return nil
-		}
-	}
-	return &InvalidError{Field: subject(key), Reason: "the bytes do not have the digest that they are kept under"}
-}
-
-// plainName is the name of a thread or the digest of a blob.
-func plainName(key string) string { return strings.TrimPrefix(key, blobPrefix) }
+// plainName is the digest that a blob's reserved thread is named after.
+func plainName(thread string) string { return strings.TrimPrefix(thread, blobPrefix) }

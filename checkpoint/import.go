@@ -4,10 +4,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 )
 
 // ErrSyntax: what Import reads is not what Export writes (*SyntaxError).
@@ -145,18 +148,23 @@ func (t *textReader) all(ctx context.Context, s *Store) (*CopyReport, error) {
 		if b, err = t.next(&l); err != nil {
 			return report, err
 		}
-		if l.End != nil {
+		switch {
+		case l.End != nil:
 			return report, t.end(b, report)
+		case l.Blob != nil && last < blobPrefix+*l.Blob:
+			last = blobPrefix + *l.Blob
+			err = t.blob(ctx, s, &l, b, report)
+		case l.Thread != nil && (last < *l.Thread || *l.Thread == ""):
+			last = *l.Thread
+			err = t.thread(ctx, s, last, b, report)
+		case l.Blob != nil || l.Thread != nil:
+			err = t.syntaxf("comes after %q", plainName(last))
+		default:
+			err = t.syntaxf("expected a thread, a blob or the end")
 		}
-		key, err := t.begin(&l, b, last)
 		if err != nil {
 			return report, err
 		}
-		last = key
-		if err := t.history(ctx, s, key, report); err != nil {
-			return report, err
-		}
-		t.name = ""
 	}
 }
 
@@ -176,60 +184,84 @@ func (t *textReader) end(b []byte, report *CopyReport) error {
 	return nil
 }
 
-// begin returns the history that a line begins. They come in the order of their names, blobs first.
-func (t *textReader) begin(l *textLine, b []byte, last string) (key string, err error) {
-	switch {
-	case l.Thread != nil:
-		key = *l.Thread
-		err = checkThread(key)
-	case l.Blob != nil:
-		key = blobPrefix + *l.Blob
-		err = checkDigest(*l.Blob)
-	default:
-		return "", t.syntaxf("expected a thread, a blob or the end")
+// blob takes a line that holds a blob.
+func (t *textReader) blob(ctx context.Context, s *Store, l *textLine, line []byte, report *CopyReport) error {
+	digest := *l.Blob
+	if err := checkDigest(digest); err != nil {
+		return t.syntax(err)
 	}
-	if err != nil {
-		return "", t.syntax(err)
+	v := textValue{l.JSON, l.Base64}
+	b := v.bytes()
+	if err := t.written(line, appendBlob(nil, digest, b)); err != nil {
+		return err
 	}
-	if err := t.written(b, appendBegin(nil, key)); err != nil {
-		return "", err
+	if sum := sha256.Sum256(b); "sha256:"+hex.EncodeToString(sum[:]) != digest {
+		return t.syntaxf("blob %s: the bytes do not have that digest", digest)
 	}
-	t.name = plainName(key)
-	if key <= last {
-		return "", t.syntaxf("comes after %q", plainName(last))
+	if s != nil {
+		there, err := s.holds(ctx, digest)
+		if err != nil {
+			return err
+		}
+		if there {
+			report.Present++
+			return nil
+		}
+		if err := s.takeBlob(ctx, b); err != nil {
+			return err
+		}
 	}
-	return key, nil
+	report.Blobs++
+	return nil
 }
 
-// history reads one history, into s unless that is nil.
-func (t *textReader) history(ctx context.Context, s *Store, key string, report *CopyReport) error {
+// thread reads a thread whose first line is given, into s unless that is nil. Threads come in the order of their names.
+func (t *textReader) thread(ctx context.Context, s *Store, thread string, line []byte, report *CopyReport) error {
+	if err := checkThread(thread); err != nil {
+		return t.syntax(err)
+	}
+	if err := t.written(line, appendBegin(nil, thread)); err != nil {
+		return err
+	}
+	t.name = thread
 	sum := newDigester()
 	recs := func(yield func(*Record, error) bool) {
-		if err := t.recordsOf(ctx, key, sum, func(r *Record) bool { return yield(r, nil) }); err != nil {
+		if err := t.recordsOf(ctx, thread, sum, func(r *Record) bool { return yield(r, nil) }); err != nil {
 			yield(nil, err)
 		}
 	}
-	there, err := s.present(ctx, key)
+	there, err := s.present(ctx, thread)
 	if err != nil {
 		return err
 	}
 	if s == nil || there {
-		var rule historyRule
-		for r, err := range recs {
-			if err == nil {
-				err = rule.check(key, r)
-			}
-			if err != nil {
-				return t.at(err)
-			}
-		}
-		if there {
-			return t.compare(ctx, s, key, sum, report)
-		}
-	} else if err := s.importHistory(ctx, key, recs); err != nil {
+		err = checkHistory(recs)
+	} else {
+		err = s.importHistory(ctx, thread, recs)
+	}
+	if err != nil {
 		return t.at(err)
 	}
-	report.count(key, sum.records)
+	t.name = ""
+	if there {
+		return s.compare(ctx, thread, sum, report)
+	}
+	report.Threads++
+	report.Records += sum.records
+	return nil
+}
+
+// checkHistory is importHistory without a store.
+func checkHistory(recs iter.Seq2[*Record, error]) error {
+	var rule historyRule
+	for r, err := range recs {
+		if err == nil {
+			err = rule.check(r)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -245,23 +277,21 @@ func (t *textReader) at(err error) error {
 }
 
 // compare looks whether what is there is what was read.
-func (t *textReader) compare(ctx context.Context, s *Store, key string, sum *digester, report *CopyReport) error {
-	there, err := s.digest(ctx, key, 0, 0)
+func (s *Store) compare(ctx context.Context, thread string, sum *digester, report *CopyReport) error {
+	there, err := s.digest(ctx, thread, 0, 0)
 	if err != nil {
 		return err
 	}
-	if !isBlob(key) {
-		if there != sum.text() {
-			return &CollisionError{Threads: []string{key}}
-		}
-		report.presentThreads++
+	if there != sum.text() {
+		return &CollisionError{Threads: []string{thread}}
 	}
 	report.Present++
+	report.presentThreads++
 	return nil
 }
 
 // recordsOf reads records up to the line that ends the history, and checks that line.
-func (t *textReader) recordsOf(ctx context.Context, key string, sum *digester, visit func(*Record) bool) error {
+func (t *textReader) recordsOf(ctx context.Context, thread string, sum *digester, visit func(*Record) bool) error {
 	var l textLine
 	for {
 		if err := ctx.Err(); err != nil {
@@ -272,7 +302,7 @@ func (t *textReader) recordsOf(ctx context.Context, key string, sum *digester, v
 			return err
 		}
 		if l.End != nil {
-			if want := appendEnd(nil, key, sum.records, sum.text()); string(want) != string(b) {
+			if want := appendEnd(nil, thread, sum.records, sum.text()); string(want) != string(b) {
 				return t.syntaxf("the line that ends it should be %s", bytes.TrimSpace(want))
 			}
 			if sum.records == 0 {
@@ -296,19 +326,19 @@ func (t *textReader) recordsOf(ctx context.Context, key string, sum *digester, v
 	}
 }
 
-// present says whether a thread or blob is there; a thread that was deleted is a collision.
-func (s *Store) present(ctx context.Context, key string) (bool, error) {
+// present says whether a thread is there; one that was deleted is a collision.
+func (s *Store) present(ctx context.Context, thread string) (bool, error) {
 	if s == nil {
 		return false, nil
 	}
-	t, err := s.d.Thread(ctx, key)
+	t, err := s.d.Thread(ctx, thread)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return false, nil
 	case err != nil:
-		return false, s.appendError(key, err)
+		return false, s.appendError(thread, err)
 	case t.Deleted:
-		return false, &CollisionError{Threads: []string{plainName(key)}}
+		return false, &CollisionError{Threads: []string{thread}}
 	}
 	return true, nil
 }

@@ -29,8 +29,10 @@ type textLine struct {
 	Format  string `json:"format"`
 	Version int    `json:"version"`
 
-	Thread *string `json:"thread"`
-	Blob   *string `json:"blob"`
+	Thread *string         `json:"thread"`
+	Blob   *string         `json:"blob"`
+	JSON   json.RawMessage `json:"json"`
+	Base64 []byte          `json:"base64"`
 
 	Kind       string      `json:"kind"`
 	Namespace  string      `json:"namespace"`
