@@ -103,8 +103,13 @@ func (a *app) explainOwn(f *fault, err error) bool {
 		consent   *consentError
 		broken    *damagedStoreError
 		noKey     *keyError
+		socket    *socketError
 	)
 	switch {
+	case errors.As(err, &socket):
+		if socket.Hint != "" {
+			f.hint("%s", socket.Hint)
+		}
 	case errors.As(err, &usage):
 		f.Exit, f.Hints = exitUsage, usage.Hints
 	case errors.As(err, &notYet):

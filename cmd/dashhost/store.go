@@ -14,12 +14,13 @@ import (
 )
 
 func (a *app) storeCommand() *cobra.Command {
-	c := a.group("store", "Check, repair, shrink, copy and back up what the store keeps")
+	c := a.group("store", "Check, repair, shrink, copy, back up and serve what the store keeps")
 	c.Long = `The store keeps the history of all threads. These commands act on it as a whole; --store names another one than the
 manifest's. A store that is damaged makes them end with exit code 4.`
 	c.AddCommand(a.storeKeygenCommand(), a.storeRekeyCommand())
 	c.AddCommand(a.storeFsckCommand(), a.storeRepairCommand(), a.storeStatsCommand(), a.storePruneCommand())
 	c.AddCommand(a.storeBackupCommand(), a.storeRestoreCommand(), a.storeCopyCommand(), a.storeExportCommand(), a.storeImportCommand())
+	c.AddCommand(a.storeLanggraphCommand())
 	return c
 }
 
