@@ -7,7 +7,7 @@ N               ?= 200
 FUZZTIME        ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race integration integration-kafka integration-postgres nested guests guests-check wat first-contact cross vet lint bench crash crowd stream fuzz soak generate cover
+.PHONY: help build test race integration integration-kafka integration-postgres langgraph langgraph-bench nested guests guests-check wat first-contact cross vet lint bench crash crowd stream fuzz soak generate cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,11 +22,17 @@ test: ## the root module's tests: what README promises
 race: ## the tests of everything that runs concurrently, under the race detector
 	$(GO) test -race ./guest ./checkpoint/... ./host/... ./streaming/... ./internal/engine ./internal/vfs ./cmd/...
 
-integration: vet lint race nested guests-check wat first-contact cross fuzz crash crowd stream integration-postgres integration-kafka ## everything that go test ./... does not cover
+integration: vet lint race nested guests-check wat first-contact cross fuzz crash crowd stream integration-postgres integration-kafka langgraph ## everything that go test ./... does not cover
 
 integration-postgres: ## the Postgres store against a server of its own, which is killed and started again (installed if missing)
 	scripts/postgres.sh install
 	DASHHOST_POSTGRES=$${DASHHOST_POSTGRES:-1} $(GO) test -count=1 -timeout 20m -run 'Postgres' ./checkpoint/... ./host/openurl ./cmd/dashhost
+
+langgraph: ## LangGraph's own suites over our store, in JavaScript and in Python (npm and PyPI packages, pinned)
+	scripts/langgraph.sh js python
+
+langgraph-bench: ## checkpoints a second beside LangGraph's SQLite savers at synchronous=FULL
+	scripts/langgraph.sh bench
 
 nested: ## test the modules that go test ./... stops at (internal/lint/modules.txt)
 	scripts/nested.sh

@@ -1,0 +1,2 @@
+export { DashhostSaver } from "./saver.js";
+export { DashhostError, type Options } from "./client.js";
