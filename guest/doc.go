@@ -36,8 +36,8 @@
 // grow over the limit. See [Limits] for all of them with their defaults.
 //
 // Guest code is stopped where it must ask for more to do: at function entries, at loop heads and in host
-// functions (package meter puts the asking into the code, see refuel.go). One memory.fill or memory.copy is
-// not divided: with memories of half a gigabyte it takes some tens of milliseconds.
+// functions (package meter puts the asking into the code, see refuel.go). What is charged is its fuel: see
+// [Limits] and [Result].
 //
 // # Files
 //

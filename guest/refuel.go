@@ -16,7 +16,7 @@ const (
 	slice = 100_000
 	// hostUnits is what every host function charges, and bytesPerUnit how many bytes that it reads or writes add
 	// one unit to that.
-	hostUnits    = 64
+	hostUnits    = 100
 	bytesPerUnit = 16
 )
 

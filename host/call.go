@@ -28,6 +28,7 @@ type CallResult struct {
 	Routes   []string // targets that it chose
 	Err      *Error   // why it failed, nil if it did not
 	Duration time.Duration
+	Fuel     uint64 // units of work that were charged: the same for the same module, input and answers
 }
 
 // CallModule calls a module once, outside any graph: it may not route, and nothing is kept. name stands for the module in
@@ -65,7 +66,7 @@ func (h *Host) CallModule(ctx context.Context, name string, wasm []byte, o *Call
 
 // callResult tells what the module did from what kept it from being called.
 func callResult(out engine.Outcome, err error, took time.Duration) (*CallResult, error) {
-	r := &CallResult{Output: out.Output, Duration: took}
+	r := &CallResult{Output: out.Output, Duration: took, Fuel: out.Fuel}
 	for _, s := range out.Sends {
 		r.Routes = append(r.Routes, s.Node)
 	}

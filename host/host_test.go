@@ -330,7 +330,7 @@ edges: [{from: START, to: a}]
 	g := load(t, h, path, nil)
 	for in, want := range map[string]string{
 		"\x00\x01": "failed", "\x00\x02": "violation", "\x00\x09": "violation", "\x01": "deadline", "\x03": "trap", "\x05": "trap", "\x06\x00": "exited",
-		"\x0b\x41": "output", "\x02": "stack or deadline",
+		"\x0b\x41": "output", "\x02": "stack",
 	} {
 		b, _ := json.Marshal(in)
 		run, err := h.Start(t.Context(), g, b, nil)
@@ -341,6 +341,35 @@ edges: [{from: START, to: a}]
 		if want == "deadline" && !strings.Contains(res.Err.Hint, "workflow.yaml:6") {
 			t.Errorf("hint %q does not name the line of the limit", res.Err.Hint)
 		}
+	}
+}
+
+// TestRunFuel: the calls of a run share a budget. What was done is kept, and a resumed run gets a budget of its own.
+func TestRunFuel(t *testing.T) {
+	h := newHost(t, nil)
+	const manifest = `
+modules: {m: {path: counter.wasm}}
+channels: {o: {}, n: {reduce: add}}
+run: {fuel: FUEL}
+nodes: {a: {module: m, raw: {out: o}, reads: []}}
+edges: [{from: START, to: a}, {from: a, to: a}]
+`
+	steps := map[string]int{}
+	for _, fuel := range []string{"1000", "4000"} {
+		g := load(t, h, project(t, strings.Replace(manifest, "FUEL", fuel, 1), "counter.wasm"), nil)
+		run, err := h.Start(t.Context(), g, []byte(`{}`), &host.RunOptions{Thread: "fuel" + fuel})
+		res := wait(t, run, err)
+		if res.Status != "failed" || res.Err.Code != "run_fuel" || !strings.Contains(res.Err.Hint, "workflow.yaml:5") || res.Steps < 2 {
+			t.Fatalf("fuel %s: %s after %d steps, %+v", fuel, res.Status, res.Steps, res.Err)
+		}
+		steps[fuel] = res.Steps
+		run, err = h.Resume(t.Context(), "fuel"+fuel, &host.ResumeOptions{Graph: g})
+		if res = wait(t, run, err); res.Err == nil || res.Err.Code != "run_fuel" || res.Steps != steps[fuel] {
+			t.Errorf("resumed with fuel %s: %d steps, %+v, the first time %d", fuel, res.Steps, res.Err, steps[fuel])
+		}
+	}
+	if a, b := steps["1000"], steps["4000"]; b < 3*a {
+		t.Errorf("%d steps with 1000 units, %d with 4000", a, b)
 	}
 }
 

@@ -131,7 +131,8 @@ type wasmNode struct {
 
 // Run calls dash_run once.
 func (n *wasmNode) Run(ctx context.Context, t *engine.Task) (engine.Outcome, error) {
-	_, out, err := n.call(ctx, t)
+	res, out, err := n.call(ctx, t)
+	out.Fuel = res.Fuel
 	return out, err
 }
 

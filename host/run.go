@@ -48,6 +48,7 @@ type Result struct {
 	Checkpoint string // id of the newest checkpoint
 	Steps      int    // supersteps that this run took
 	Tasks      int    // tasks that it finished
+	Fuel       uint64 // units of work that its wasm nodes were charged, failed attempts too
 	Duration   time.Duration
 	Replaced   int        // invalid UTF-8 sequences of a text input, replaced by U+FFFD
 	Skipped    bool       // the thread existed, nothing was run
@@ -138,7 +139,7 @@ func (r *Run) finish() {
 
 func (r *Run) result(res *engine.Result) *Result {
 	out := &Result{
-		Thread: r.thread, Run: res.Branch, Status: res.Status, Checkpoint: res.Checkpoint, Steps: res.Steps, Tasks: res.Tasks,
+		Thread: r.thread, Run: res.Branch, Status: res.Status, Checkpoint: res.Checkpoint, Steps: res.Steps, Tasks: res.Tasks, Fuel: res.Fuel,
 		Duration: r.host.opts.Clock.Now().Sub(r.began), Replaced: r.replaced, Loss: r.loss, Err: res.Err,
 	}
 	out.Questions, out.Resumable = questionsOf(res.Questions), r.engine.Due() && res.Status != engine.StatusCancelled

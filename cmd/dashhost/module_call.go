@@ -19,6 +19,7 @@ type callFlags struct {
 	input    string
 	config   string
 	raw      bool
+	fuel     bool
 	grants   []string
 	deadline time.Duration
 }
@@ -31,6 +32,7 @@ type callView struct {
 	Routes   []string        `json:"routes,omitempty"`
 	Error    *host.Error     `json:"error,omitempty"`
 	Duration int64           `json:"duration_us"`
+	Fuel     uint64          `json:"fuel"`
 	Exit     int             `json:"exit"`
 }
 
@@ -53,6 +55,7 @@ would: one JSON object with a member for each channel it reads.`,
 	fl.StringVarP(&f.input, "input", "i", "{}", "give the module `JSON`, @FILE or - (stdin) as its input")
 	fl.StringVar(&f.config, "config", "", "give it `JSON`, @FILE or - (stdin) as its configuration")
 	fl.BoolVar(&f.raw, "raw", false, "pass the input as plain bytes, it need not be JSON")
+	fl.BoolVar(&f.fuel, "fuel", false, "say how much fuel it used: the same number for the same input, on every run")
 	fl.StringSliceVar(&f.grants, "grant", nil, "let it use `NAME`: "+strings.Join(grantNames(), ", "))
 	fl.DurationVar(&f.deadline, "deadline", 0, "end the call after `TIME` (default "+guest.DefaultLimits().Deadline.String()+")")
 	_ = c.RegisterFlagCompletionFunc("grant", cobra.FixedCompletions(grantNames(), cobra.ShellCompDirectiveNoFileComp))
@@ -139,7 +142,7 @@ func (a *app) callModule(parent context.Context, path string, f *callFlags) erro
 		if r.Err != nil {
 			code = exitFailed
 		}
-		a.printCall(path, r, code)
+		a.printCall(path, r, code, f.fuel)
 		if code != exitDone {
 			return &exitError{code: code}
 		}
@@ -147,9 +150,9 @@ func (a *app) callModule(parent context.Context, path string, f *callFlags) erro
 	})
 }
 
-func (a *app) printCall(path string, r *host.CallResult, code int) {
+func (a *app) printCall(path string, r *host.CallResult, code int, fuel bool) {
 	if a.flags.json {
-		v := &callView{Module: path, Status: "done", Routes: r.Routes, Error: r.Err, Duration: r.Duration.Microseconds(), Exit: code}
+		v := &callView{Module: path, Status: "done", Routes: r.Routes, Error: r.Err, Duration: r.Duration.Microseconds(), Fuel: r.Fuel, Exit: code}
 		if r.Err != nil {
 			v.Status = "failed"
 		}
@@ -169,4 +172,7 @@ func (a *app) printCall(path string, r *host.CallResult, code int) {
 		a.tellError(r.Err)
 	}
 	a.talk.linef("call      %s", durationText(r.Duration))
+	if fuel {
+		a.talk.linef("fuel      %d units", r.Fuel)
+	}
 }

@@ -136,13 +136,13 @@ func limitsShape() *shape {
 		{name: "input", shape: sizeShape(), doc: "Input of one task."},
 		{name: "output", shape: sizeShape(), doc: "Output of one task."},
 		{name: "arg", shape: sizeShape(), doc: "One argument or result of a host call."},
-		{name: "stack", shape: sizeShape(), later: true, doc: "Call stack."},
+		{name: "stack", shape: sizeShape(), doc: "Call stack of one instance."},
 		{name: "log", shape: sizeShape(), doc: "Log text of one call."},
 		{name: "table", shape: countShape(), doc: "Elements of a table."},
 		{name: "effects", shape: countShape(), doc: "Outside effects of one call."},
 		{name: "handles", shape: countShape(), doc: "HTTP responses open at once."},
-		{name: "fuel", shape: countShape(), later: true, doc: "Work of one call."},
-		{name: "start_fuel", shape: countShape(), later: true, doc: "Work of starting an instance."},
+		{name: "fuel", shape: countShape(), doc: "Work of one call, in units."},
+		{name: "start_fuel", shape: countShape(), doc: "Work of starting an instance, in units."},
 		{name: "deadline", shape: durationShape(), doc: "Time of one call."},
 		{name: "start_deadline", shape: durationShape(), doc: "Time of starting an instance."},
 	}}
@@ -155,7 +155,7 @@ func runShape() *shape {
 		{name: "parallel", shape: intShape(1, 65536), doc: "Tasks at once; default: number of processors."},
 		{name: "state", shape: sizeShape(), def: "1GiB", doc: "Size of all channels together."},
 		{name: "wall_time", shape: durationShape(), doc: "Time of the run."},
-		{name: "fuel", shape: countShape(), later: true, doc: "Work of all calls together."},
+		{name: "fuel", shape: countShape(), doc: "Work of all calls together, in units."},
 	}}
 }
 

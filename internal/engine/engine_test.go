@@ -497,6 +497,31 @@ edges: [{from: START, to: a}, {from: a, to: report}, {from: fix, to: report}]
 	b.want(r, `log=["a boom it broke","report"]`)
 }
 
+// TestRunFuel: what attempts use counts however they end, and a step that is complete is kept.
+func TestRunFuel(t *testing.T) {
+	b := newBench(t, `
+run: {fuel: 100}
+channels: {n: {reduce: add}}
+nodes: {a: {native: a, writes: [n], retry: {attempts: 2, on: [luck]}}}
+edges: [{from: START, to: a}, {from: a, to: a}]
+`, nil)
+	b.nodes["a"] = NodeFunc(func(_ context.Context, task *Task) (Outcome, error) {
+		if task.Step == 2 && task.Attempt == 1 {
+			return Outcome{Fuel: 30}, &Error{Code: "luck"}
+		}
+		return Outcome{Fuel: 20, Output: []byte(`{"n":1}`)}, nil
+	})
+	r, res := b.run(`{}`) // 20, 30 and 20, 20, 20
+	if status(t, res, StatusFailed); res.Err.Code != CodeRunFuel || res.Fuel != 110 || !strings.Contains(res.Err.Hint, "test.yaml:3") {
+		t.Errorf("%+v, %d units", res.Err, res.Fuel)
+	}
+	b.want(r, `n=4`)
+	if r, res = b.resume(); res.Err == nil || res.Err.Code != CodeRunFuel || res.Fuel != 120 {
+		t.Errorf("%+v", res)
+	}
+	b.want(r, `n=10`)
+}
+
 func TestLimits(t *testing.T) {
 	b := newBench(t, `
 run: {max_steps: 3, max_tasks: 2, state: 1KiB}

@@ -20,6 +20,7 @@ const (
 	CodeMaxTasks  = "max_tasks"  // a superstep has more tasks than allowed
 	CodeState     = "state_size" // the channels hold more bytes than allowed
 	CodeWallTime  = "wall_time"  // the run took longer than allowed
+	CodeRunFuel   = "run_fuel"   // the run used more fuel than allowed
 	CodePanic     = "panic"      // a native node panicked
 	CodeInternal  = "internal"   // an error without a code of its own
 	CodeCancelled = "cancelled"  // the attempt was cancelled from outside

@@ -57,6 +57,8 @@ type Outcome struct {
 	Sends []Send
 	// Live is how many live events the attempt sent; the end of the task tells it.
 	Live uint32
+	// Fuel is what the attempt used, in units, however it ended: it counts also with an error.
+	Fuel uint64
 	// Ask ends the attempt with a question; nothing else counts then. When it is
 	// answered the task runs again, with the question and the answer in Asked.
 	Ask *Ask

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dashhost/dashhost/checkpoint"
@@ -58,6 +59,8 @@ type Run struct {
 	drained   chan struct{} // closed by Drain
 	tasks     int           // ended in this run
 	steps     int           // taken in this run
+	fuel      atomic.Uint64 // used by its attempts
+	exhaust   func(error)   // ends the run's context: too much fuel was used
 }
 
 // Result is how a run ended.
@@ -68,6 +71,7 @@ type Result struct {
 	Step       int         // its number
 	Steps      int         // supersteps taken by this run
 	Tasks      int         // tasks that this run finished
+	Fuel       uint64      // units that its attempts used
 	Questions  []*Question // open ones, with StatusWaiting
 	Err        *Error
 }
@@ -227,6 +231,7 @@ func (r *Run) Loop(ctx context.Context) (*Result, error) {
 	defer r.flusher.Wait()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	r.exhaust = cancel
 	watched := ctx // ctx is set again below
 	r.flusher.Go(func() { r.watch(watched, cancel) })
 	if w := r.graph.Run.WallTime; w > 0 {
@@ -258,6 +263,16 @@ func (r *Run) wallTime(w time.Duration) *Error {
 	return e
 }
 
+// burn counts the fuel of an attempt. Over the budget of the run, all attempts are cut off, as by the run's wall time.
+func (r *Run) burn(units uint64) {
+	most := r.graph.Run.Fuel
+	if used := r.fuel.Add(units); most > 0 && used > most {
+		e := fail(CodeRunFuel, "the run used %d units of fuel", used)
+		e.Hint = r.raise("fuel", "run.fuel", strconv.FormatUint(most, 10)) + "; the run can be resumed"
+		r.exhaust(e)
+	}
+}
+
 // raise says which line of the manifest sets a limit.
 func (r *Run) raise(field, path, now string) string {
 	if p, ok := r.graph.Run.Places[field]; ok && p.Line > 0 {
@@ -267,7 +282,7 @@ func (r *Run) raise(field, path, now string) string {
 }
 
 func (r *Run) result(status string, e *Error) *Result {
-	res := &Result{Status: status, Checkpoint: r.head, Branch: r.branch, Step: r.step, Steps: r.steps, Tasks: r.tasks, Err: e}
+	res := &Result{Status: status, Checkpoint: r.head, Branch: r.branch, Step: r.step, Steps: r.steps, Tasks: r.tasks, Fuel: r.fuel.Load(), Err: e}
 	if status == StatusWaiting {
 		res.Questions = r.Questions()
 	}

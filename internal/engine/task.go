@@ -281,6 +281,7 @@ func (x *execution) attempt(ctx context.Context, t *taskRun) {
 	began := clock.Now()
 	out, err := runNode(ctx, x.run.cfg.Nodes[task.Node.Name], &task)
 	took := clock.Now().Sub(began)
+	x.run.burn(out.Fuel)
 	if err != nil && ctx.Err() != nil {
 		return // cut off from outside: this attempt does not count
 	}
