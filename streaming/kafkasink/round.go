@@ -25,6 +25,7 @@ type write struct {
 	err     error
 	sending bool // a part of it is on its way
 	left    bool // nobody waits for it
+	over    bool // done is closed
 }
 
 func newWrite(stream string, records []driver.Record) *write {
@@ -90,8 +91,10 @@ func (s *Sink) next() (parts []part, open bool) {
 	count, size, n := 0, 0, 0
 	for n < len(s.queue) {
 		w := s.queue[n]
-		if w.left {
+		if w.left && !w.over {
 			w.finish(w.taken, nil)
+		}
+		if w.over { // a part of it failed, or nobody waits for the rest
 			n++
 			continue
 		}
@@ -171,6 +174,7 @@ func (s *Sink) send(parts []part) *round {
 		have := s.ahead[p.w.stream]
 		for i := p.from; i < p.to; i++ {
 			if have[p.w.ids[i]] {
+				delete(have, p.w.ids[i])
 				promise(nil, nil)
 				continue
 			}
@@ -210,7 +214,6 @@ func (s *Sink) settle(r *round, p part) {
 	defer s.mu.Unlock()
 	switch {
 	case p.to == len(w.records):
-		delete(s.ahead, w.stream)
 		if w.left {
 			s.keepAhead(w, w.taken, p.to, nil)
 		}
@@ -246,24 +249,24 @@ func (s *Sink) fail(r *round, p part, i int, err error, all *round) {
 }
 
 // keepAhead remembers which records of a write are in the topic although it did not take them, for when they are written again. It
-// says whether there are any.
+// says whether there are any. What is never written again is forgotten when too much has come together.
 func (s *Sink) keepAhead(w *write, from, to int, failed map[*kgo.Record]error) bool {
-	ids := map[[16]byte]bool{}
+	ids := s.ahead[w.stream]
+	if ids == nil || len(ids) > s.o.Records {
+		ids = map[[16]byte]bool{}
+		s.ahead[w.stream] = ids
+	}
+	some := false
 	for i := from; i < to; i++ {
 		if failed[&w.records[i]] == nil && w.ids[i] != [16]byte{} {
-			ids[w.ids[i]] = true
+			ids[w.ids[i]], some = true, true
 		}
 	}
-	if len(ids) == 0 {
-		delete(s.ahead, w.stream)
-		return false
-	}
-	s.ahead[w.stream] = ids
-	return true
+	return some
 }
 
 // finish ends a write, under Sink.mu.
 func (w *write) finish(taken int, err error) {
-	w.taken, w.err = taken, err
+	w.taken, w.err, w.over = taken, err, true
 	close(w.done)
 }

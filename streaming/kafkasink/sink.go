@@ -163,10 +163,8 @@ func (s *Sink) rouse() {
 func (s *Sink) leave(w *write, err error) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	select {
-	case <-w.done:
+	if w.over {
 		return w.taken, w.err
-	default:
 	}
 	w.left = true
 	class := driver.Unavailable
@@ -183,7 +181,7 @@ func (s *Sink) hurry() {
 		return
 	}
 	for _, w := range slices.Concat(s.queue, s.sending) {
-		if !w.left {
+		if !w.left && !w.over {
 			return
 		}
 	}

@@ -81,6 +81,9 @@ func (p *urlParser) parse(raw string) error {
 	}
 	for _, h := range strings.Split(hosts, ",") {
 		b, err := broker(h)
+		if strings.Contains(path, "@") || err != nil && strings.Contains(query, "@") { // it may be a part of a password
+			return &URLError{Part: "user", Text: "there is an \"@\" behind a \"/\" or \"?\": inside a password these are written %2F and %3F"}
+		}
 		if err != nil {
 			return err
 		}
