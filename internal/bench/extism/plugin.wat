@@ -1,0 +1,40 @@
+;; The guests of guest/testdata again, as plug-ins of Extism: input and output go through its kernel eight bytes at a time, as in its
+;; development kits.
+(module
+  (import "extism:host/env" "input_length" (func $input_length (result i64)))
+  (import "extism:host/env" "input_load_u64" (func $input_load_u64 (param i64) (result i64)))
+  (import "extism:host/env" "alloc" (func $alloc (param i64) (result i64)))
+  (import "extism:host/env" "store_u64" (func $store_u64 (param i64 i64)))
+  (import "extism:host/env" "output_set" (func $output_set (param i64 i64)))
+  (memory (export "memory") 2)
+  (func (export "noop") (result i32) (i32.const 0))
+  ;; Lengths are multiples of eight.
+  (func (export "echo") (result i32)
+    (local $n i64) (local $i i64) (local $out i64)
+    (local.set $n (call $input_length))
+    (loop $read
+      (i64.store (i32.wrap_i64 (local.get $i)) (call $input_load_u64 (local.get $i)))
+      (br_if $read (i64.lt_u (local.tee $i (i64.add (local.get $i) (i64.const 8))) (local.get $n))))
+    (local.set $out (call $alloc (local.get $n)))
+    (local.set $i (i64.const 0))
+    (loop $write
+      (call $store_u64 (i64.add (local.get $out) (local.get $i)) (i64.load (i32.wrap_i64 (local.get $i))))
+      (br_if $write (i64.lt_u (local.tee $i (i64.add (local.get $i) (i64.const 8))) (local.get $n))))
+    (call $output_set (local.get $out) (local.get $n))
+    (i32.const 0))
+  (func (export "loop") (result i32)
+    (loop $again (br $again))
+    (i32.const 0))
+  (func $fib (param $n i32) (result i32)
+    (if (result i32) (i32.lt_u (local.get $n) (i32.const 2))
+      (then (local.get $n))
+      (else (i32.add (call $fib (i32.sub (local.get $n) (i32.const 1)))
+                     (call $fib (i32.sub (local.get $n) (i32.const 2)))))))
+  (func (export "fib") (result i32)
+    (drop (call $fib (i32.const 41)))
+    (i32.const 0))
+  (func (export "fill") (result i32)
+    (loop $again
+      (memory.fill (i32.const 0) (i32.const 1) (i32.const 131072))
+      (br $again))
+    (i32.const 0)))
