@@ -7,7 +7,7 @@ N               ?= 200
 FUZZTIME        ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race integration integration-kafka integration-postgres langgraph langgraph-bench nested guests guests-check wat first-contact cross vet lint bench crash crowd stream fuzz soak generate cover
+.PHONY: help build test race integration integration-kafka integration-postgres langgraph langgraph-bench nested guests guests-check wat first-contact cross vet lint bench bench-guest crash crowd stream fuzz soak generate cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,12 @@ lint: ## golangci-lint, pinned (the first run builds it: about 4 minutes)
 
 bench: ## benchmarks, each beside a yardstick of the same run
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-guest: ## calls of guests beside the bare runtime and Extism; metering, deadlines, a million traps: 4 minutes
+	cd internal/bench/extism && $(GO) run . ../../..
+	$(GO) test -run '^$$' -bench '^BenchmarkMetering$$' ./guest/meter
+	$(GO) test -run '^$$' -bench '^Benchmark(Deadline|CollectorStops)$$' -benchtime 5x ./guest
+	$(GO) test -run '^$$' -bench '^BenchmarkSecondStart$$' ./guest
 
 crash: ## kill -9 a running host N times at random moments; each time resume and check (N=200)
 	DASHHOST_CRASH_KILLS=$(N) $(GO) test -count=1 -timeout 60m -run '^TestCrashLoop$$' -v ./host
