@@ -2,6 +2,7 @@ package filestore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -434,9 +435,9 @@ func (s *store) rotate() error {
 	s.cur = cursor{seg: g, off: firstFrame, seq: g.seq, before: g.before}
 	s.promised(s.cur.place())
 	if !complete {
-		return nil // what stands behind the cursor there is damaged: it stays as it is
+		return s.use(g, true) // what stands behind the cursor there is damaged: it stays as it is
 	}
-	return trim(old, end)
+	return errors.Join(trim(old, end), s.use(g, true))
 }
 
 // trim cuts the space ahead off a segment that is complete. A reader of it does not look behind its last frame.

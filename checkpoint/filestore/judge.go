@@ -98,7 +98,10 @@ func (s *store) late(g *segment, off int64) bool {
 func (s *store) follower(g *segment) (*segment, error) {
 	next, err := s.segment(g.number + 1)
 	if notExist(err) {
-		return nil, nil
+		if err = s.listSegments(); err == nil && s.floor > g.number { // both were pruned
+			err = errReload
+		}
+		return nil, err
 	}
 	var d *driver.Damage
 	if errors.As(err, &d) { // it is there, whatever it holds

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
 
 	"github.com/dashhost/dashhost/checkpoint/driver"
@@ -103,25 +102,16 @@ func (s *store) readColumns(ctx context.Context, thread string, ref table.Ref) (
 	defer s.life.RUnlock()
 	s.mu.Lock()
 	g, err := s.segment(ref.Segment)
-	if notExist(err) {
-		if err = s.listSegments(); err == nil {
-			err = fs.ErrNotExist
-		}
-	}
-	pruned := ref.Segment < s.floor
 	s.mu.Unlock()
-	if notExist(err) && pruned {
-		return nil, errVanished
-	}
-	if notExist(err) {
-		err = &driver.Damage{File: segmentName(ref.Segment), Reason: "the segment is missing"}
-	}
 	var cols *columns
 	if err == nil {
 		cols, err = g.read(int64(ref.Offset))
 	}
 	if err == nil && (cols.thread != thread || !cols.has(ref)) {
 		err = fmt.Errorf("%w: not the record that was written here", errBad)
+	}
+	if notExist(err) {
+		err = s.vanished(ref.Segment)
 	}
 	if err == nil {
 		return cols, nil
@@ -142,6 +132,19 @@ func (s *store) readColumns(ctx context.Context, thread string, ref table.Ref) (
 	}
 	s.mu.Unlock()
 	return nil, &own
+}
+
+// vanished says why a segment is not there.
+func (s *store) vanished(number uint32) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.listSegments(); err != nil {
+		return err
+	}
+	if number < s.floor {
+		return errVanished
+	}
+	return &driver.Damage{File: segmentName(number), Reason: "the segment is missing"}
 }
 
 // has says whether the record that ref means stands in the frame.

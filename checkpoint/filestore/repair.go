@@ -154,7 +154,7 @@ func (s *store) repairSegment(number uint32, d *driver.Damage) error {
 	if err != nil {
 		return err
 	}
-	g := &segment{head: head{number: number}, file: f}
+	g := &segment{head: head{number: number}, file: s.pooled(f, s.path(segmentName(number)))}
 	err = s.keepAside(g, d)
 	if err == nil && d.Offset < firstFrame {
 		err = s.restoreHead(f, number)

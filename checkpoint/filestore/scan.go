@@ -48,7 +48,7 @@ func (w *window) bytes(off int64, n int) ([]byte, error) {
 func (s *store) advance(locked bool) error {
 	err := s.scan(locked)
 	defer s.publish()
-	if errors.Is(err, errReload) {
+	for errors.Is(err, errReload) {
 		if err = s.load(); err == nil && locked {
 			err = s.scan(true)
 		}
@@ -276,17 +276,17 @@ func (s *store) follow() (bool, error) {
 		number = s.cur.seg.number + 1
 	}
 	g, err := s.segment(number)
-	if notExist(err) && number > s.newest {
-		return false, nil
-	}
-	if notExist(err) { // a process may have pruned the log since we looked
-		before := s.floor
+	if notExist(err) {
 		if err := s.listSegments(); err != nil {
 			return false, err
 		}
-		if s.floor > max(before, number) {
+		if s.floor > number { // a process has pruned the log since we looked
 			return false, errReload
 		}
+		if number > s.newest {
+			return false, nil
+		}
+		g, err = s.segment(number) // it may have come since
 	}
 	var d *driver.Damage
 	if notExist(err) {
@@ -341,11 +341,12 @@ func (s *store) limit(g *segment) error {
 // segment returns an open segment.
 func (s *store) segment(number uint32) (*segment, error) {
 	if g := s.segments[number]; g != nil {
-		return g, nil
+		return g, s.use(g, false)
 	}
 	g, err := s.openSegment(number)
-	if err == nil {
-		s.segments[number] = g
+	if err != nil {
+		return nil, err
 	}
-	return g, err
+	s.segments[number] = g
+	return g, s.use(g, true)
 }

@@ -101,8 +101,9 @@ func parseHead(b []byte, file string) (*head, error) {
 // segment is an open file of the log.
 type segment struct {
 	head
-	file vfs.File
-	size int64 // of the file, as far as we know
+	file *pooled
+	used uint64 // when it was wanted last: greater is later
+	size int64  // of the file, as far as we know
 	end  int64 // frames from here on are replaced by the next segment's, 0 if they are not
 	// named says that its entry in the folder is durable. It is when the segment holds a frame; one without may have been left by a
 	// process that died, or had an error, between rename and sync.
@@ -157,7 +158,7 @@ func (s *store) readSegment(f vfs.File, name string, number uint32) (*segment, e
 	if err != nil {
 		return nil, err
 	}
-	return &segment{head: *h, file: f, size: size}, nil
+	return &segment{head: *h, file: s.pooled(f, s.path(name)), size: size}, nil
 }
 
 // createSegment makes the segment that h describes, with frames behind its head, and makes it durable under its name.
@@ -174,7 +175,7 @@ func (s *store) createSegment(h head, frames func(*segment) error) (*segment, er
 	if err != nil {
 		return nil, full(err)
 	}
-	g := &segment{head: h, file: f, size: firstFrame}
+	g := &segment{head: h, file: s.pooled(f, s.path(segmentName(h.number))), size: firstFrame}
 	_, err = f.WriteAt(h.encode(), 0)
 	if err == nil && frames != nil {
 		err = frames(g)

@@ -57,6 +57,7 @@ type store struct {
 	lost     map[uint64]*nameless // streams whose thread no sound frame has named yet
 	faults   []*driver.Damage     // everything found, in order
 	segments map[uint32]*segment
+	uses     uint64            // of segments
 	newest   uint32            // greatest number seen in the folder
 	floor    uint32            // number of the first segment that is kept
 	partial  map[string]uint32 // ordinal of the first record seen of threads that a Floor record still has to tell of; nil behind it
@@ -157,6 +158,15 @@ func (s *store) temp(name string) string {
 
 // load reads index and log from the start. s.mu is held.
 func (s *store) load() error {
+	for {
+		err := s.loadOnce()
+		if !errors.Is(err, errReload) { // each time the floor has risen, or the end of a segment was replaced
+			return err
+		}
+	}
+}
+
+func (s *store) loadOnce() error {
 	s.table, s.names, s.lost = table.New(), map[uint64]string{}, map[uint64]*nameless{}
 	s.cur, s.checked, s.clean, s.ahead, s.partial = cursor{}, false, false, nil, nil
 	if s.segments == nil {
@@ -214,9 +224,16 @@ func (s *store) listSegments() error {
 
 // raiseFloor takes in that segments before number are not kept, and lets go of them.
 func (s *store) raiseFloor(number uint32) {
-	if number > s.floor {
-		s.floor = number
-		s.table.Forget(number)
+	if number <= s.floor {
+		return
+	}
+	s.floor = number
+	s.table.Forget(number)
+	for n, g := range s.segments {
+		if n < number {
+			delete(s.segments, n)
+			g.file.retire() // was only read since the last sync
+		}
 	}
 }
 

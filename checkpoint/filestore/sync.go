@@ -57,7 +57,7 @@ func (s *store) sync() error {
 	g, end := s.disk.tail, s.disk.end
 	s.smu.Unlock()
 	err := g.file.SyncData()
-	if err == nil {
+	if err == nil || notExist(err) { // pruned since: before that it was synced
 		s.giveTurn(nil, end)
 		return nil
 	}
