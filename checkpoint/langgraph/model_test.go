@@ -3,6 +3,7 @@ package langgraph
 import (
 	"cmp"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/dashhost/dashhost/checkpoint"
+	"github.com/dashhost/dashhost/checkpoint/driver"
 )
 
 // model is what LangGraph expects of a saver, kept the simplest way: every checkpoint has all its values.
@@ -151,27 +153,36 @@ var (
 // TestModel: random operations, by clients of two servers over one store, against the model.
 func TestModel(t *testing.T) {
 	for name, fresh := range drivers(t) {
-		t.Run(name, func(t *testing.T) {
-			rapid.Check(t, func(t *rapid.T) {
-				reopen := fresh()
-				first, second := checkpoint.New(reopen(), nil), checkpoint.New(reopen(), nil)
-				defer first.Close()
-				defer second.Close()
-				small := &Options{Index: 2000} // so small that threads are forgotten
-				servers := []*Server{New(first, nil), New(second, small)}
-				servers[1].page, servers[1].rewrites = 2, 0 // small pages, and removal as if others put all the time
-				m := &machine{m: &model{threads: map[string]map[string]*mspace{}}, clients: []*client{connect(t, servers[0]), connect(t, servers[1])}}
-				m.integers = rapid.Bool().Draw(t, "integers")
-				for _, c := range m.clients {
-					defer c.close(t)
-				}
-				t.Repeat(map[string]func(*rapid.T){
-					"put": m.put, "child": m.put, "again": m.putAgain, "copy": m.fork, "writes": m.putWrites, "get": m.get, "list": m.list,
-					"history": m.history, "delete": m.deleteThread, "runs": m.deleteForRuns, "copy thread": m.copyThread, "prune": m.prune,
-				})
-			})
-		})
+		t.Run(name, func(t *testing.T) { checkModel(t, 60, fresh) })
 	}
+}
+
+// checkModel runs that many sequences of operations, unless the flag says another number, each on a store of its own.
+func checkModel(t *testing.T, checks int, fresh func() func() driver.Driver) {
+	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
+		if err := f.Value.Set(fmt.Sprint(checks)); err != nil {
+			t.Fatal(err)
+		}
+		defer f.Value.Set(f.DefValue)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		reopen := fresh()
+		first, second := checkpoint.New(reopen(), nil), checkpoint.New(reopen(), nil)
+		defer first.Close()
+		defer second.Close()
+		small := &Options{Index: 2000} // so small that threads are forgotten
+		servers := []*Server{New(first, nil), New(second, small)}
+		servers[1].page, servers[1].rewrites = 2, 0 // small pages, and removal as if others put all the time
+		m := &machine{m: &model{threads: map[string]map[string]*mspace{}}, clients: []*client{connect(t, servers[0]), connect(t, servers[1])}}
+		m.integers = rapid.Bool().Draw(t, "integers")
+		for _, c := range m.clients {
+			defer c.close(t)
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"put": m.put, "child": m.put, "again": m.putAgain, "copy": m.fork, "writes": m.putWrites, "get": m.get, "list": m.list,
+			"history": m.history, "delete": m.deleteThread, "runs": m.deleteForRuns, "copy thread": m.copyThread, "prune": m.prune,
+		})
+	})
 }
 
 type machine struct {

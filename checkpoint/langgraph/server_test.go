@@ -268,50 +268,51 @@ func TestStop(t *testing.T) {
 // TestConcurrentClients: several clients of two servers put and write to one thread while others remove from it: nothing that was
 // acknowledged and not removed is lost, and values survive the removal of the checkpoint that brought them.
 func TestConcurrentClients(t *testing.T) {
-	const clients, each = 4, 15
 	for name, fresh := range drivers(t) {
-		t.Run(name, func(t *testing.T) {
-			reopen := fresh()
-			servers := []*Server{serve(t, reopen(), nil), serve(t, reopen(), nil)}
-			var left atomic.Int64
-			left.Store(clients)
-			together(clients+1, func(i int) {
-				c := connect(t, servers[i%2])
-				defer c.close(t)
-				if i == clients {
-					for left.Load() > 0 {
-						c.ok(t, obj{"op": "delete_for_runs", "runs": []string{"gone"}}, nil)
-					}
-					c.ok(t, obj{"op": "delete_for_runs", "runs": []string{"gone"}}, nil)
-					return
-				}
-				defer left.Add(-1)
-				for j := range each {
-					id := fmt.Sprintf("%02d-%d", j, i)
-					version := "v" + id
-					c.ok(t, putOf("t", "", id+"a", "", obj{"run_id": "gone"}, obj{"c": version}, []obj{{"channel": "c", "version": version, "value": val(id)}}), nil)
-					c.ok(t, putOf("t", "", id+"b", id+"a", obj{"run_id": "stays"}, obj{"c": version}, nil), nil)
-					c.ok(t, writesOf("t", "", id+"b", "task", "", write(0, "w", id)), nil)
-				}
-			})
-			for _, srv := range servers {
-				c := connect(t, srv)
-				defer c.close(t)
-				all := c.list(t, obj{"thread": "t"})
-				if len(all) != clients*each {
-					t.Errorf("%d checkpoints, want %d", len(all), clients*each)
-				}
-				for _, got := range all {
-					if len(got.Writes) != 1 || string(got.Writes[0].Value.Data)+"b" != got.ID {
-						t.Errorf("%s: writes %+v", got.ID, got.Writes)
-					}
-					// The value is lost only if its checkpoint was removed before the one that needs it was put.
-					if len(got.Values) > 1 || len(got.Values) == 1 && string(got.Values[0].Value.Data)+"b" != got.ID {
-						t.Errorf("%s: values %+v", got.ID, got.Values)
-					}
-				}
+		t.Run(name, func(t *testing.T) { checkConcurrentClients(t, fresh()) })
+	}
+}
+
+func checkConcurrentClients(t *testing.T, reopen func() driver.Driver) {
+	const clients, each = 4, 15
+	servers := []*Server{serve(t, reopen(), nil), serve(t, reopen(), nil)}
+	var left atomic.Int64
+	left.Store(clients)
+	together(clients+1, func(i int) {
+		c := connect(t, servers[i%2])
+		defer c.close(t)
+		if i == clients {
+			for left.Load() > 0 {
+				c.ok(t, obj{"op": "delete_for_runs", "runs": []string{"gone"}}, nil)
 			}
-		})
+			c.ok(t, obj{"op": "delete_for_runs", "runs": []string{"gone"}}, nil)
+			return
+		}
+		defer left.Add(-1)
+		for j := range each {
+			id := fmt.Sprintf("%02d-%d", j, i)
+			version := "v" + id
+			c.ok(t, putOf("t", "", id+"a", "", obj{"run_id": "gone"}, obj{"c": version}, []obj{{"channel": "c", "version": version, "value": val(id)}}), nil)
+			c.ok(t, putOf("t", "", id+"b", id+"a", obj{"run_id": "stays"}, obj{"c": version}, nil), nil)
+			c.ok(t, writesOf("t", "", id+"b", "task", "", write(0, "w", id)), nil)
+		}
+	})
+	for _, srv := range servers {
+		c := connect(t, srv)
+		defer c.close(t)
+		all := c.list(t, obj{"thread": "t"})
+		if len(all) != clients*each {
+			t.Errorf("%d checkpoints, want %d", len(all), clients*each)
+		}
+		for _, got := range all {
+			if len(got.Writes) != 1 || string(got.Writes[0].Value.Data)+"b" != got.ID {
+				t.Errorf("%s: writes %+v", got.ID, got.Writes)
+			}
+			// The value is lost only if its checkpoint was removed before the one that needs it was put.
+			if len(got.Values) > 1 || len(got.Values) == 1 && string(got.Values[0].Value.Data)+"b" != got.ID {
+				t.Errorf("%s: values %+v", got.ID, got.Values)
+			}
+		}
 	}
 }
 
