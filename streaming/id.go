@@ -11,7 +11,7 @@ import (
 //
 //	8 bytes length of store, store, 8 bytes incarnation, 8 bytes length of thread, thread, 8 bytes sequence
 //
-// with big-endian integers. store is the store's id, incarnation counts how often it was restored from a backup, seq is the number of
+// with big-endian integers. store is the store's id, incarnation is greater after each restore from a backup, seq is the number of
 // the event in its thread. The same event has the same id whoever sends it, however often.
 func LifecycleID(store string, incarnation uint64, thread string, seq uint64) [16]byte {
 	b := make([]byte, 0, 128)
