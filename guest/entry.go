@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -229,7 +228,11 @@ func readEntry(path string) (*prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := verifyEntry(f, filepath.Base(path))
+	var p *prepared
+	size, err := regularSize(f)
+	if err == nil {
+		p, err = verifyEntry(f, size, filepath.Base(path))
+	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
@@ -240,19 +243,25 @@ func readEntry(path string) (*prepared, error) {
 	return p, nil
 }
 
-func verifyEntry(f *os.File, name string) (*prepared, error) {
+// regularSize is the size of a file, which must be a regular one.
+func regularSize(f *os.File) (int64, error) {
 	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errNotEntry
+	}
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// verifyEntry reads an entry called name out of size bytes.
+func verifyEntry(f io.ReaderAt, size int64, name string) (*prepared, error) {
+	t, err := readTrailer(f, size)
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, errNotEntry
-	}
-	t, err := readTrailer(f, info.Size())
-	if err != nil {
-		return nil, err
-	}
-	sum, err := sumOf(f, info.Size()-int64(sha256.Size+len(entryMagic)), name)
+	sum, err := sumOf(f, size-int64(sha256.Size+len(entryMagic)), name)
 	if err != nil {
 		return nil, err
 	}
@@ -309,16 +318,18 @@ func entryNotes(path string) (_ *notes, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	info, err := f.Stat()
+	size, err := regularSize(f)
 	if err != nil {
 		return nil, err
 	}
-	if info.Mode()&fs.ModeType != 0 {
-		return nil, errNotEntry
-	}
-	t, err := readTrailer(f, info.Size())
+	return notesOf(f, size, filepath.Base(path))
+}
+
+// notesOf reads only the notes of an entry called name out of size bytes.
+func notesOf(f io.ReaderAt, size int64, name string) (*notes, error) {
+	t, err := readTrailer(f, size)
 	if err != nil {
 		return nil, err
 	}
-	return readNotes(f, t, filepath.Base(path))
+	return readNotes(f, t, name)
 }
