@@ -44,12 +44,14 @@
 //	host.go      what a guest may ask        limits.go, errors.go  limits and typed errors
 //	runtime.go   Open, Close                 cache.go              compiled code on disk
 //	load.go      Load, Inspect               check.go, names.go    imports and exports against the ABI
+//	compile.go   in another process          entry.go, cachelist.go  entries of the cache
 //	refuel.go    where guest code stops      meter/                the rewriting that makes it ask
 //	code.go      compile once                info.go               what can be said without running
 //	pool.go      policies, Call, Close       queue.go              who waits for an instance
 //	start.go     start phase, clones, Warm   instance.go           run phase
 //	image*.go    what reset puts back        backoff.go            modules that fail to start
 //	quota.go     memory of all instances     stats.go              numbers, why instances end
+//	signature/   who vouches for a module
 //	deadline.go  when a call must stop       outcome.go            how a call ended
 //	hostfunc.go  dash_v1: the common path    dash.go               dash_v1: one function each
 //	wasi*.go     the subset of WASI          memory*.go            linear memory, mapped if large
