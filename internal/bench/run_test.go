@@ -101,12 +101,13 @@ func supersteps(b *testing.B, store, node string) time.Duration {
 const (
 	nativeNode = "{native: nop}"
 	reuseNode  = "{module: noop, policy: reuse}"
-	freshNode  = "{module: noop}"
+	resetNode  = "{module: noop}"
+	freshNode  = "{module: noop, policy: fresh}"
 )
 
 // BenchmarkSuperstep is one superstep with one node on a memory store.
 func BenchmarkSuperstep(b *testing.B) {
-	for name, node := range map[string]string{"native": nativeNode, "wasm-reuse": reuseNode, "wasm-fresh": freshNode} {
+	for name, node := range map[string]string{"native": nativeNode, "wasm-reuse": reuseNode, "wasm-reset": resetNode, "wasm-fresh": freshNode} {
 		b.Run(name, func(b *testing.B) { supersteps(b, "mem:", node) })
 	}
 }
