@@ -1,6 +1,7 @@
 package host
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -82,7 +83,7 @@ func RecordEvents(r *checkpoint.Record) ([]Event, error) {
 const feedSize = 4096
 
 // feed hands events from the engine to one reader. Without a reader it keeps
-// the newest; with one, a full feed makes the engine wait.
+// the newest feedSize; with one, a full feed makes the engine wait.
 type feed struct {
 	mu      sync.Mutex
 	change  *sync.Cond // events, reading or closed changed
@@ -109,8 +110,8 @@ func (f *feed) emit(e engine.Event) {
 	for f.reading && !f.ending && len(f.events) >= feedSize {
 		f.change.Wait()
 	}
-	if !f.reading && len(f.events) >= feedSize {
-		f.events = f.events[1:]
+	if !f.reading && len(f.events) >= 2*feedSize { // seldom, so that dropping one costs no more than telling one
+		f.events = slices.Delete(f.events, 0, len(f.events)-feedSize)
 	}
 	f.events = append(f.events, ev)
 	f.change.Broadcast()
@@ -156,6 +157,9 @@ func (f *feed) all(yield func(Event) bool) {
 func (f *feed) read(reading bool, left []Event) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if !f.reading && len(f.events) > feedSize {
+		f.events = f.events[len(f.events)-feedSize:]
+	}
 	f.reading = reading
 	f.events = append(left, f.events...)
 	f.change.Broadcast()

@@ -21,7 +21,7 @@ type Run struct {
 	graph  *workflow.Graph
 	thread string
 	engine *engine.Run
-	claim  *checkpoint.Claim
+	claim  *checkpoint.Claim // nil: ephemeral
 	events *feed
 	ctx    context.Context //nolint:containedctx // of the run, whose handle this is
 	cancel context.CancelFunc
@@ -103,11 +103,16 @@ func (r *Run) loop(ctx context.Context) {
 	defer context.AfterFunc(ctx, r.events.end)()
 	res, err := r.engine.Loop(ctx)
 	r.events.close()
-	if err != nil {
+	switch {
+	case err != nil && r.claim != nil:
 		r.err = errors.Join(err, r.claim.Close())
-	} else {
+	case err != nil:
+		r.err = err
+	default:
 		r.res = r.result(res)
-		r.keep(context.WithoutCancel(ctx))
+		if r.claim != nil {
+			r.keep(context.WithoutCancel(ctx))
+		}
 	}
 	r.finish()
 }
@@ -142,7 +147,7 @@ func (r *Run) result(res *engine.Result) *Result {
 		Thread: r.thread, Run: res.Branch, Status: res.Status, Checkpoint: res.Checkpoint, Steps: res.Steps, Tasks: res.Tasks, Fuel: res.Fuel,
 		Duration: r.host.opts.Clock.Now().Sub(r.began), Replaced: r.replaced, Loss: r.loss, Err: res.Err,
 	}
-	out.Questions, out.Resumable = questionsOf(res.Questions), r.engine.Due() && res.Status != engine.StatusCancelled
+	out.Questions, out.Resumable = questionsOf(res.Questions), r.claim != nil && r.engine.Due() && res.Status != engine.StatusCancelled
 	out.Output, out.OutputText = bindOutput(r.graph, r.engine.State, r.engine.Channels())
 	return out
 }

@@ -27,6 +27,10 @@ type RunOptions struct {
 	// finished, else an *ExistsError; "fail" = an *ExistsError; "resume" = go on
 	// with it, and do nothing if it is finished; "skip" = do nothing.
 	IfExists string
+	// Ephemeral keeps nothing of the run: no store is opened, the run cannot be resumed and leaves no history. Events come as
+	// always; Thread is only their name, IfExists has no meaning, and a graph with a stream is refused. It is for work that is
+	// repeated when it fails, and costs a fraction of what a step costs that is written down.
+	Ephemeral bool
 	// InputJSON says that the input is JSON although the manifest binds text.
 	InputJSON bool
 }
@@ -58,13 +62,16 @@ func (h *Host) Start(ctx context.Context, g *Graph, input []byte, o *RunOptions)
 	default:
 		return nil, fmt.Errorf("if exists %q: expected fail, resume or skip", o.IfExists)
 	}
-	s, err := h.storeOf(ctx, g.graph)
-	if err != nil {
-		return nil, err
-	}
 	thread := o.Thread
 	if thread == "" {
 		thread = checkpoint.NewID(h.opts.Clock.Now(), "")
+	}
+	if o.Ephemeral {
+		return h.startEphemeral(ctx, g, thread, input, o)
+	}
+	s, err := h.storeOf(ctx, g.graph)
+	if err != nil {
+		return nil, err
 	}
 	if r, err := h.existing(ctx, s, g, thread, o.IfExists); r != nil || err != nil {
 		return r, err
@@ -83,7 +90,7 @@ func (h *Host) Start(ctx context.Context, g *Graph, input []byte, o *RunOptions)
 	if err != nil {
 		return nil, err
 	}
-	r := h.newRun(g, s, claim, time.Time{}, false)
+	r := h.newRun(g, s, claim, thread, time.Time{}, false)
 	r.replaced = replaced
 	if err := r.engine.Begin(ctx, in); err != nil {
 		var unfinished *engine.UnfinishedError
@@ -91,6 +98,23 @@ func (h *Host) Start(ctx context.Context, g *Graph, input []byte, o *RunOptions)
 			err = &ExistsError{Thread: thread, Status: unfinished.Status}
 		}
 		return nil, errors.Join(err, giveBack(ctx, claim))
+	}
+	return r.started(ctx)
+}
+
+// startEphemeral begins a run of which nothing is kept.
+func (h *Host) startEphemeral(ctx context.Context, g *Graph, thread string, input []byte, o *RunOptions) (*Run, error) {
+	if g.out != nil {
+		return nil, errors.New("an ephemeral run has no log that could number its events: run it without a stream")
+	}
+	in, replaced, err := h.input(g.graph, input, o.InputJSON)
+	if err != nil {
+		return nil, err
+	}
+	r := h.newRun(g, nil, nil, thread, time.Time{}, false)
+	r.replaced = replaced
+	if err := r.engine.Begin(ctx, in); err != nil {
+		return nil, err
 	}
 	return r.started(ctx)
 }
@@ -266,7 +290,7 @@ func (h *Host) resume(ctx context.Context, s *checkpoint.Store, g *Graph, thread
 	if err != nil {
 		return nil, err
 	}
-	r := h.newRun(g, s, claim, h.opts.Clock.Now(), !o.Automatic)
+	r := h.newRun(g, s, claim, thread, h.opts.Clock.Now(), !o.Automatic)
 	if err := r.takeUp(ctx, upgrade, o.Answers); err != nil {
 		return nil, errors.Join(err, giveBack(ctx, claim))
 	}
@@ -345,12 +369,13 @@ func (h *Host) canUpgrade(ctx context.Context, s *checkpoint.Store, thread strin
 	return g.keep(ctx, s)
 }
 
-func (h *Host) newRun(g *Graph, s *checkpoint.Store, claim *checkpoint.Claim, since time.Time, userGrant bool) *Run {
+// newRun makes a run; s and claim are nil for an ephemeral one.
+func (h *Host) newRun(g *Graph, s *checkpoint.Store, claim *checkpoint.Claim, thread string, since time.Time, userGrant bool) *Run {
 	r := &Run{
-		host: h, uses: g, graph: g.graph, thread: claim.Thread(), claim: claim, ctx: context.Background(), events: newFeed(since), began: h.opts.Clock.Now(), done: make(chan struct{}),
+		host: h, uses: g, graph: g.graph, thread: thread, claim: claim, ctx: context.Background(), events: newFeed(since), began: h.opts.Clock.Now(), done: make(chan struct{}),
 	}
 	r.engine = engine.New(engine.Config{
-		Graph: g.graph, Nodes: g.nodes, Claim: claim, Clock: h.opts.Clock, Emit: r.emit(g, s), UserGrant: userGrant,
+		Graph: g.graph, Nodes: g.nodes, Claim: claim, Thread: thread, Clock: h.opts.Clock, Emit: r.emit(g, s), UserGrant: userGrant,
 	})
 	return r
 }
@@ -389,6 +414,9 @@ func (r *Run) started(ctx context.Context) (*Run, error) {
 
 // giveBack releases a claim under which nothing was run.
 func giveBack(ctx context.Context, c *checkpoint.Claim) error {
+	if c == nil {
+		return nil
+	}
 	ctx = context.WithoutCancel(ctx)
 	if err := c.Release(ctx, nil); err != nil {
 		return errors.Join(err, c.Close())

@@ -90,33 +90,51 @@ func (s *store) Append(ctx context.Context, thread string, e driver.Expect, recs
 
 func (s *store) Read(ctx context.Context, thread string, q driver.Query) iter.Seq2[*driver.Record, error] {
 	return func(yield func(*driver.Record, error) bool) {
-		if err := s.lock(ctx); err != nil {
-			yield(nil, err)
-			return
-		}
-		th := s.m.table.Get(thread)
-		if th == nil {
-			s.m.mu.Unlock()
-			yield(nil, driver.ErrNotFound)
-			return
-		}
-		refs := th.Select(q)
-		found := make([]*driver.Record, len(refs))
-		for i, ref := range refs {
-			found[i] = s.m.records[ref.Seq-1]
-		}
-		s.m.mu.Unlock()
-		for _, r := range found {
-			if err := ctx.Err(); err != nil {
+		for more := true; more; {
+			var found []*driver.Record
+			var err error
+			if found, more, err = s.read(ctx, thread, &q); err != nil {
 				yield(nil, err)
 				return
 			}
-			own := *r
-			if !yield(&own, nil) {
-				return
+			for _, r := range found {
+				if err := ctx.Err(); err != nil {
+					yield(nil, err)
+					return
+				}
+				own := *r
+				if !yield(&own, nil) {
+					return
+				}
 			}
 		}
 	}
+}
+
+// piece is how many records a reader that goes back from the end gets at once.
+const piece = 512
+
+// read gives the next records for a reader, and makes q ask for those behind them.
+func (s *store) read(ctx context.Context, thread string, q *driver.Query) (found []*driver.Record, more bool, err error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, false, err
+	}
+	defer s.m.mu.Unlock()
+	th := s.m.table.Get(thread)
+	if th == nil {
+		return nil, false, driver.ErrNotFound
+	}
+	var refs []table.Ref
+	if q.Reverse {
+		refs, *q, more = th.Newest(*q, piece)
+	} else {
+		refs = th.Select(*q)
+	}
+	found = make([]*driver.Record, len(refs))
+	for i, ref := range refs {
+		found[i] = s.m.records[ref.Seq-1]
+	}
+	return found, more, nil
 }
 
 func (s *store) Thread(ctx context.Context, thread string) (*driver.Thread, error) {

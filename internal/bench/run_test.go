@@ -70,9 +70,9 @@ func load(b *testing.B, h *host.Host, path string) *host.Graph {
 
 // run runs a new thread of g, which has no natural end, and checks that it
 // took all its steps.
-func run(b *testing.B, h *host.Host, g *host.Graph, steps int) {
+func run(b *testing.B, h *host.Host, g *host.Graph, steps int, o *host.RunOptions) {
 	b.Helper()
-	r, err := h.Start(b.Context(), g, []byte(`{"items":[]}`), nil)
+	r, err := h.Start(b.Context(), g, []byte(`{"items":[]}`), o)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -86,14 +86,14 @@ func run(b *testing.B, h *host.Host, g *host.Graph, steps int) {
 }
 
 // supersteps runs b.N supersteps and returns the time of one.
-func supersteps(b *testing.B, store, node string) time.Duration {
+func supersteps(b *testing.B, store, node string, o *host.RunOptions) time.Duration {
 	b.Helper()
 	h := open(b, store)
 	g := load(b, h, loop(b, node, b.N))
 	b.ReportAllocs()
 	b.ResetTimer()
 	began := time.Now()
-	run(b, h, g, b.N)
+	run(b, h, g, b.N, o)
 	b.StopTimer()
 	return time.Since(began) / time.Duration(b.N)
 }
@@ -105,10 +105,17 @@ const (
 	freshNode  = "{module: noop, policy: fresh}"
 )
 
-// BenchmarkSuperstep is one superstep with one node on a memory store.
+// BenchmarkSuperstep is one superstep with one node: nothing kept, and with a memory store, which keeps every step.
 func BenchmarkSuperstep(b *testing.B) {
-	for name, node := range map[string]string{"native": nativeNode, "wasm-reuse": reuseNode, "wasm-reset": resetNode, "wasm-fresh": freshNode} {
-		b.Run(name, func(b *testing.B) { supersteps(b, "mem:", node) })
+	for _, store := range []struct {
+		name string
+		o    *host.RunOptions
+	}{{"ephemeral", &host.RunOptions{Ephemeral: true}}, {"mem", nil}} {
+		for _, node := range []struct{ name, text string }{
+			{"native", nativeNode}, {"reuse", reuseNode}, {"reset", resetNode}, {"fresh", freshNode},
+		} {
+			b.Run(store.name+"/"+node.name, func(b *testing.B) { supersteps(b, "mem:", node.text, store.o) })
+		}
 	}
 }
 
@@ -119,7 +126,7 @@ func BenchmarkSuperstep(b *testing.B) {
 func BenchmarkDurableSuperstep(b *testing.B) {
 	dir := b.TempDir()
 	before := rawSync(b, dir, max(b.N/2, 8))
-	d := supersteps(b, "file:"+filepath.Join(dir, "store"), nativeNode)
+	d := supersteps(b, "file:"+filepath.Join(dir, "store"), nativeNode, nil)
 	after := rawSync(b, dir, max(b.N/2, 8))
 	raw := (before + after) / 2
 	b.ReportMetric(float64(raw.Microseconds()), "raw-us")
@@ -158,7 +165,7 @@ func BenchmarkRun1000(b *testing.B) {
 			h := open(b, store)
 			g := load(b, h, loop(b, nativeNode, 1000))
 			for b.Loop() {
-				run(b, h, g, 1000)
+				run(b, h, g, 1000, nil)
 			}
 		})
 	}

@@ -31,6 +31,6 @@
 // which nobody waits for; the result of the last one travels in the step
 // record. After a crash only tasks without task_done run again.
 //
-// The engine does no I/O but through its checkpoint.Claim, knows nothing of
+// The engine does no I/O but through its checkpoint.Claim (or none: journal.go), knows nothing of
 // wasm, and takes the time from its Clock.
 package engine

@@ -103,7 +103,7 @@ func numbered(r *checkpoint.Record, evs []Event) []Event {
 }
 
 func (m *StepMeta) events() []Event {
-	var evs []Event
+	evs := make([]Event, 0, m.count())
 	if m.Source == SourceInput {
 		evs = append(evs, Event{Type: EventRunStart, Run: m.Branch, Step: m.Step, Status: StatusRunning})
 	}
@@ -201,13 +201,14 @@ func (m *ReleaseMeta) events() []Event {
 // order.
 type outbox struct {
 	events []Event
-	sent   uint64 // number of the last event that was taken
+	taken  []Event // what take returned last, to be used again
+	sent   uint64  // number of the last event that was taken
 }
 
 func (o *outbox) add(evs []Event) { o.events = append(o.events, evs...) }
 
 // take removes the events up to number last, in order; with stopAtGap only as
-// far as no number is missing.
+// far as no number is missing. The slice is good until the next take.
 func (o *outbox) take(last uint64, stopAtGap bool) []Event {
 	slices.SortFunc(o.events, func(a, b Event) int { return cmp.Compare(a.Seq, b.Seq) })
 	n := 0
@@ -218,7 +219,11 @@ func (o *outbox) take(last uint64, stopAtGap bool) []Event {
 		o.sent = o.events[n].Seq
 		n++
 	}
-	evs := o.events[:n:n]
-	o.events = o.events[n:]
-	return evs
+	if n == len(o.events) {
+		o.events, o.taken = o.taken[:0], o.events
+		return o.taken
+	}
+	o.taken = append(o.taken[:0], o.events[:n]...)
+	o.events = slices.Delete(o.events, 0, n)
+	return o.taken
 }

@@ -69,7 +69,7 @@ type background struct {
 
 // pendingSync is an append that nobody waits for.
 type pendingSync struct {
-	commit *checkpoint.Commit
+	commit commit
 	last   uint64 // its last event
 }
 
@@ -78,7 +78,7 @@ const maxEnds = 512
 
 // syncSoon sees to it that a record becomes durable, and is told, even if the
 // tasks of the step run for hours.
-func (r *Run) syncSoon(c *checkpoint.Commit, rec *checkpoint.Record) {
+func (r *Run) syncSoon(c commit, rec *checkpoint.Record) {
 	r.mu.Lock()
 	r.bg.unsynced = &pendingSync{c, lastEvent(rec)}
 	r.startWriter()
@@ -126,7 +126,7 @@ func (r *Run) write() {
 			r.bg.idle.Broadcast()
 			r.mu.Unlock()
 		}
-		if p != nil && p.commit.Wait(context.Background()) == nil { // else the step's own wait meets the same error and reports it
+		if p != nil && p.commit.wait(context.Background()) == nil { // else the step's own wait meets the same error and reports it
 			r.emit(p.last, true)
 		}
 	}
@@ -151,7 +151,7 @@ func (r *Run) appendEnds(tasks []*taskRun) *pendingSync {
 	for i, t := range tasks {
 		recs[i], metas[i] = t.endRecord(r)
 	}
-	commit, err := r.cfg.Claim.Append(context.Background(), recs...)
+	commit, err := r.log.append(context.Background(), recs...)
 	if err != nil {
 		return nil
 	}

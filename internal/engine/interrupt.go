@@ -151,12 +151,12 @@ func (r *Run) Answer(ctx context.Context, id string, value []byte) error {
 	rec := &checkpoint.Record{
 		Kind: checkpoint.KindAnswer, Namespace: r.cfg.Namespace, Task: q.task.String(), Meta: mustJSON(m), Parts: [][]byte{value}, Events: 1,
 	}
-	commit, err := r.cfg.Claim.Append(ctx, rec)
+	commit, err := r.log.append(ctx, rec)
 	if err != nil {
 		return err
 	}
 	r.note(rec, m.events())
-	if err := commit.Wait(ctx); err != nil {
+	if err := commit.wait(ctx); err != nil {
 		return err
 	}
 	r.flush()
@@ -248,7 +248,7 @@ func tasksOf(tasks []*taskRun, node string) []*taskRun {
 
 // ask holds tasks back while a question of the manifest is open.
 func (r *Run) ask(ctx context.Context, it *workflow.Interrupt, index int, kind, node string, tasks []*taskRun) *Error {
-	id := newTaskID(r.cfg.Claim.Thread(), r.cfg.Namespace, r.branch, r.step+1, node, "interrupt/"+strconv.Itoa(index))
+	id := newTaskID(r.log.thread, r.cfg.Namespace, r.branch, r.step+1, node, "interrupt/"+strconv.Itoa(index))
 	n := 0
 	var last *Question
 	for _, q := range r.questions {
@@ -293,7 +293,7 @@ func (r *Run) recordQuestion(ctx context.Context, q *Question, parts [][]byte) {
 	rec := &checkpoint.Record{
 		Kind: checkpoint.KindInterrupt, Namespace: r.cfg.Namespace, Task: q.task.String(), Meta: mustJSON(m), Parts: parts, Events: 1,
 	}
-	commit, err := r.cfg.Claim.Append(context.WithoutCancel(ctx), rec)
+	commit, err := r.log.append(context.WithoutCancel(ctx), rec)
 	if err != nil {
 		return // the release that follows meets the same error and reports it
 	}

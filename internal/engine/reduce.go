@@ -25,7 +25,10 @@ type reduction struct{ ops []checkpoint.Op }
 // reduce merges the writes of a superstep, given in task order, over the state
 // before it. It does not change the state.
 func reduce(g *workflow.Graph, s *state, tasks []taskWrites) (*reduction, *Error) {
-	byChannel := make(map[*workflow.Channel][]written)
+	var byChannel map[*workflow.Channel][]written
+	if len(tasks) > 0 {
+		byChannel = make(map[*workflow.Channel][]written)
+	}
 	for _, t := range tasks {
 		for _, w := range t.writes {
 			byChannel[w.Channel] = append(byChannel[w.Channel], written{w, t.writer})

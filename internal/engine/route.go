@@ -25,13 +25,13 @@ type router struct {
 
 	next  []due
 	ops   []checkpoint.Op            // on the hidden entries of joins
-	joins map[string]map[string]bool // entry -> sources that have fired
+	joins map[string]map[string]bool // entry -> sources that have fired, nil while there are none
 	fired map[string]bool            // nodes whose edges fired in this step
-	sends map[string]int             // node -> number of sends so far
+	sends map[string]int             // node -> number of sends so far, nil while there are none
 }
 
 func newRouter(g *workflow.Graph, s *state) *router {
-	return &router{graph: g, state: s, joins: map[string]map[string]bool{}, fired: map[string]bool{}, sends: map[string]int{}}
+	return &router{graph: g, state: s, fired: map[string]bool{}}
 }
 
 // fire follows the edges that leave node. A node fires once a step.
@@ -112,6 +112,9 @@ func (r *router) send(name string, input []byte, isError bool) *Error {
 		kind = "error/"
 	}
 	path := kind + strconv.Itoa(r.sends[kind+name])
+	if r.sends == nil {
+		r.sends = map[string]int{}
+	}
 	r.sends[kind+name]++
 	r.next = append(r.next, due{Pending: Pending{Node: name, Path: path, Defer: n.Defer, Error: isError}, node: n, input: input})
 	return nil
@@ -132,6 +135,9 @@ func (r *router) join(e *workflow.Edge, node string) (bool, *Error) {
 			for _, n := range names {
 				got[n] = true
 			}
+		}
+		if r.joins == nil {
+			r.joins = map[string]map[string]bool{}
 		}
 		r.joins[entry] = got
 	}

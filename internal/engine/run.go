@@ -15,12 +15,13 @@ import (
 	"github.com/dashhost/dashhost/host/workflow"
 )
 
-// Config is what a Run needs. Graph, Nodes and Claim are required.
+// Config is what a Run needs. Graph, Nodes and Claim or Thread are required.
 type Config struct {
 	Graph *workflow.Graph
-	Nodes map[string]Node // by name of the node; one for each node of Graph
-	Claim *checkpoint.Claim
+	Nodes map[string]Node   // by name of the node; one for each node of Graph
+	Claim *checkpoint.Claim // nil: nothing is kept, so that the run cannot be taken up again
 
+	Thread    string // its name, without a Claim
 	Namespace string
 	Clock     Clock       // default SystemClock
 	Emit      func(Event) // called with each event after its record is durable, in order, by one goroutine at a time; default none
@@ -32,6 +33,7 @@ type Config struct {
 // Begin and Resume only once.
 type Run struct {
 	cfg    Config
+	log    *journal
 	graph  *workflow.Graph
 	digest string
 
@@ -81,7 +83,7 @@ func New(cfg Config) *Run {
 	if cfg.Clock == nil {
 		cfg.Clock = SystemClock{}
 	}
-	r := &Run{cfg: cfg, graph: cfg.Graph, digest: cfg.Graph.Digest(), drained: make(chan struct{})}
+	r := &Run{cfg: cfg, log: newJournal(&cfg), graph: cfg.Graph, digest: cfg.Graph.Digest(), drained: make(chan struct{})}
 	r.bg.idle = sync.NewCond(&r.mu)
 	return r
 }
@@ -120,7 +122,7 @@ type Input struct {
 // durable. The error is an *Error for bad input, *UnfinishedError, or one of
 // the store. After an error nothing was recorded.
 func (r *Run) Begin(ctx context.Context, in Input) error {
-	snap, err := r.cfg.Claim.Load(ctx, r.cfg.Namespace)
+	snap, err := r.log.load(ctx, r.cfg.Namespace)
 	if err != nil {
 		return err
 	}
@@ -133,7 +135,7 @@ func (r *Run) Begin(ctx context.Context, in Input) error {
 			return err
 		}
 		if len(m.Next) > 0 {
-			return &UnfinishedError{Thread: r.cfg.Claim.Thread(), Status: m.Status}
+			return &UnfinishedError{Thread: r.log.thread, Status: m.Status}
 		}
 		step, parent = m.Step+1, snap.Head.ID
 		r.state = newState(snap.State.All())
@@ -192,7 +194,7 @@ func CheckInput(g *workflow.Graph, in Input) *Error {
 
 // Resume takes up the thread's newest checkpoint. It writes nothing.
 func (r *Run) Resume(ctx context.Context) error {
-	snap, err := r.cfg.Claim.Load(ctx, r.cfg.Namespace)
+	snap, err := r.log.load(ctx, r.cfg.Namespace)
 	if err != nil {
 		return err
 	}
@@ -210,7 +212,7 @@ func (r *Run) Resume(ctx context.Context) error {
 	for _, p := range m.Next {
 		n := r.graph.Node(p.Node)
 		if n == nil {
-			return fmt.Errorf("thread %s: node %s is due, but the graph does not have it", r.cfg.Claim.Thread(), p.Node)
+			return fmt.Errorf("thread %s: node %s is due, but the graph does not have it", r.log.thread, p.Node)
 		}
 		d := due{Pending: p, node: n}
 		if p.Part > 0 {
@@ -233,14 +235,16 @@ func (r *Run) Loop(ctx context.Context) (*Result, error) {
 	defer cancel(nil)
 	r.exhaust = cancel
 	watched := ctx // ctx is set again below
-	r.flusher.Go(func() { r.watch(watched, cancel) })
+	if r.log.kept() {
+		r.flusher.Go(func() { r.watch(watched, cancel) })
+	}
 	if w := r.graph.Run.WallTime; w > 0 {
 		var done context.CancelFunc
 		ctx, done = context.WithTimeoutCause(ctx, w, r.wallTime(w))
 		defer done()
 	}
 	for len(r.next) > 0 {
-		if r.draining() || ctx.Err() != nil || r.cfg.Claim.Cancelled() {
+		if r.draining() || ctx.Err() != nil || r.log.cancelled() {
 			return r.stopped(ctx)
 		}
 		if most := r.graph.Run.MaxSteps; most > 0 && r.steps >= most {
@@ -291,7 +295,7 @@ func (r *Run) result(status string, e *Error) *Result {
 
 // stopped releases the claim of a run that can be resumed.
 func (r *Run) stopped(ctx context.Context) (*Result, error) {
-	if r.cfg.Claim.Cancelled() {
+	if r.log.cancelled() {
 		return r.cancelled(ctx)
 	}
 	var e *Error
@@ -327,11 +331,11 @@ func (r *Run) watch(ctx context.Context, cancel context.CancelCauseFunc) {
 			return
 		case <-tick.C:
 		}
-		err := r.cfg.Claim.Refresh(ctx)
+		err := r.log.refresh(ctx)
 		switch {
 		case errors.Is(err, checkpoint.ErrFenced):
 			cancel(err)
-		case err == nil && r.cfg.Claim.Cancelled():
+		case err == nil && r.log.cancelled():
 			cancel(errCancelled)
 		}
 	}
@@ -347,7 +351,7 @@ func (r *Run) release(ctx context.Context, status string, e *Error) (*Result, er
 	rec, evs := r.releaseRecord(status, e)
 	// The run's own context may be what ended; writing down how it ended is
 	// bounded by the store's own deadlines.
-	if err := r.cfg.Claim.Release(context.WithoutCancel(ctx), rec); err != nil {
+	if err := r.log.release(context.WithoutCancel(ctx), rec); err != nil {
 		return nil, err
 	}
 	r.note(rec, evs)

@@ -118,6 +118,9 @@ func (s *state) apply(ops []checkpoint.Op) {
 
 // savepoint returns a function that takes back what apply will do with ops.
 func (s *state) savepoint(ops []checkpoint.Op) (undo func()) {
+	if len(ops) == 0 {
+		return func() {}
+	}
 	old := make(map[string]*value, len(ops))
 	size := s.size
 	for _, op := range ops {

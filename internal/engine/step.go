@@ -167,7 +167,8 @@ func (r *Run) commitStep(ctx context.Context, meta *StepMeta, plan stepPlan, ver
 	}
 	r.state.apply(rt.ops)
 
-	rec := &checkpoint.Record{Kind: checkpoint.KindStep, Namespace: r.cfg.Namespace, Parent: r.head, Ops: slices.Concat(r.answered, red.ops, rt.ops)}
+	rec := &checkpoint.Record{Kind: checkpoint.KindStep, Namespace: r.cfg.Namespace, Parent: r.head}
+	meta.Next = make([]Pending, 0, len(rt.next))
 	for _, d := range rt.next {
 		if d.input != nil {
 			rec.Parts = append(rec.Parts, d.input)
@@ -182,8 +183,11 @@ func (r *Run) commitStep(ctx context.Context, meta *StepMeta, plan stepPlan, ver
 	case len(rt.next) == 0:
 		meta.Status = StatusDone
 	}
-	rec.Meta, rec.Events = mustJSON(meta), meta.count()
-	rec.Attrs = stepAttrs(r.graph.Name, meta)
+	rec.Events = meta.count()
+	if r.log.kept() {
+		rec.Ops = slices.Concat(r.answered, red.ops, rt.ops)
+		rec.Meta, rec.Attrs = mustJSON(meta), stepAttrs(r.graph.Name, meta)
+	}
 	return nil, r.append(ctx, rec, meta, rt.next, verdict)
 }
 
@@ -198,8 +202,10 @@ func (r *Run) append(ctx context.Context, rec *checkpoint.Record, meta *StepMeta
 		release, ending = r.releaseRecord(meta.Status, verdict)
 		recs = append(recs, release)
 	}
-	ctx = context.WithoutCancel(ctx) // a step that is complete is written down, whatever ended meanwhile
-	commit, err := r.cfg.Claim.Append(ctx, recs...)
+	if r.log.kept() {
+		ctx = context.WithoutCancel(ctx) // a step that is complete is written down, whatever ended meanwhile
+	}
+	commit, err := r.log.append(ctx, recs...)
 	if err != nil {
 		return err
 	}
@@ -207,14 +213,14 @@ func (r *Run) append(ctx context.Context, rec *checkpoint.Record, meta *StepMeta
 	if len(ending) > 0 {
 		r.note(recs[1], ending)
 	}
-	if err := commit.Wait(ctx); err != nil {
+	if err := commit.wait(ctx); err != nil {
 		return err
 	}
 	r.head, r.step, r.at, r.next = rec.ID, meta.Step, rec.Time, next
 	r.after, r.questions, r.answered = meta.After, nil, nil
 	r.flush()
 	if meta.Status != StatusRunning {
-		return r.cfg.Claim.Close()
+		return r.log.close()
 	}
 	return nil
 }

@@ -47,6 +47,7 @@ func (t *taskRun) fatal() bool { return t.err != nil && !t.err.KeepOutput && t.t
 
 // view is what the tasks of one node read: members of their input, joined once.
 type view struct {
+	node   *workflow.Node
 	object []byte // {"a":1,"b":2 without the closing brace
 	elems  [][]byte
 	raw    []byte // of raw input
@@ -81,15 +82,17 @@ func (r *Run) expand() ([]*taskRun, *Error) {
 		return nil, e
 	}
 	tasks := make([]*taskRun, 0, count)
-	views := make(map[*workflow.Node]*view)
+	var v *view // of the entry before: the frontier is in the order of nodes
 	for i := range r.next {
 		d := &r.next[i]
 		if d.Defer {
 			continue
 		}
-		v, err := r.view(views, d)
-		if err != nil {
-			return nil, err
+		if v == nil || v.node != d.node {
+			var err *Error
+			if v, err = r.view(d.node); err != nil {
+				return nil, err
+			}
 		}
 		if d.Each == nil {
 			tasks = append(tasks, r.newTask(d, v, d.Path))
@@ -105,9 +108,9 @@ func (r *Run) expand() ([]*taskRun, *Error) {
 func (r *Run) newTask(d *due, v *view, path string) *taskRun {
 	step := r.step + 1
 	t := &taskRun{due: d, view: v, budget: max(d.node.Retry.Attempts, 1), task: Task{
-		Thread: r.cfg.Claim.Thread(), Namespace: r.cfg.Namespace, Branch: r.branch, Step: step,
+		Thread: r.log.thread, Namespace: r.cfg.Namespace, Branch: r.branch, Step: step,
 		Node: d.node, Path: path, Time: r.at,
-		ID: newTaskID(r.cfg.Claim.Thread(), r.cfg.Namespace, r.branch, step, d.Node, path),
+		ID: newTaskID(r.log.thread, r.cfg.Namespace, r.branch, step, d.Node, path),
 	}}
 	if p := r.past[t.task.ID]; p != nil {
 		p.restore(t)
@@ -115,12 +118,9 @@ func (r *Run) newTask(d *due, v *view, path string) *taskRun {
 	return t
 }
 
-// view joins what the node reads, once for all its tasks.
-func (r *Run) view(views map[*workflow.Node]*view, d *due) (*view, *Error) {
-	if v := views[d.node]; v != nil {
-		return v, nil
-	}
-	n, v := d.node, &view{}
+// view joins what a node reads, once for all its tasks.
+func (r *Run) view(n *workflow.Node) (*view, *Error) {
+	v := &view{node: n}
 	if n.RawIn != "" {
 		raw, err := rawBytes(r.state.get(n.RawIn))
 		if err != nil {
@@ -151,7 +151,6 @@ func (r *Run) view(views map[*workflow.Node]*view, d *due) (*view, *Error) {
 		}
 		v.elems = elems
 	}
-	views[d.node] = v
 	return v, nil
 }
 
@@ -397,7 +396,7 @@ func (r *Run) recordFailure(ctx context.Context, t *taskRun, e *Error) {
 	rec, m := t.newRecord(r, checkpoint.KindTaskFailed)
 	m.Error = e
 	rec.Meta = mustJSON(m)
-	commit, err := r.cfg.Claim.Append(context.WithoutCancel(ctx), rec)
+	commit, err := r.log.append(context.WithoutCancel(ctx), rec)
 	if err != nil {
 		return
 	}

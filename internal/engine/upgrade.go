@@ -13,7 +13,7 @@ import (
 // and its tasks their identity; results of the coming step are written again
 // behind the new record, in the same append, so that they stay known.
 func (r *Run) Upgrade(ctx context.Context) error {
-	snap, err := r.cfg.Claim.Load(ctx, r.cfg.Namespace)
+	snap, err := r.log.load(ctx, r.cfg.Namespace)
 	if err != nil {
 		return err
 	}
@@ -43,14 +43,14 @@ func (r *Run) Upgrade(ctx context.Context) error {
 	}
 	if len(recs) > checkpoint.MaxRecords {
 		return fmt.Errorf("thread %s: %d results of the present step are more than one append takes: resume with the recorded graph until the step is complete",
-			r.cfg.Claim.Thread(), len(recs)-1)
+			r.log.thread, len(recs)-1)
 	}
-	commit, err := r.cfg.Claim.Append(ctx, recs...)
+	commit, err := r.log.append(ctx, recs...)
 	if err != nil {
 		return err
 	}
 	r.note(step, m.events())
-	if err := commit.Wait(ctx); err != nil {
+	if err := commit.wait(ctx); err != nil {
 		return err
 	}
 	r.head, r.at = step.ID, step.Time

@@ -11,10 +11,7 @@ import (
 
 // Select returns the places of the records that q asks for, in its order. The slice belongs to the caller.
 func (th *Thread) Select(q driver.Query) []Ref {
-	ns := -1
-	if !q.AllNamespaces {
-		ns = slices.Index(th.Namespaces, q.Namespace)
-	}
+	ns := th.asked(q)
 	from, _ := slices.BinarySearchFunc(th.Refs, q.From, bySeq)
 	to := len(th.Refs)
 	if q.To > 0 {
@@ -22,8 +19,7 @@ func (th *Thread) Select(q driver.Query) []Ref {
 	}
 	var out []Ref
 	for _, r := range th.Refs[from:max(from, to)] {
-		whole := driver.ThreadKinds.Has(r.Kind)
-		if r.Kind == 0 || (q.Kinds == 0 || q.Kinds.Has(r.Kind)) && (q.AllNamespaces || whole || int(r.NS) == ns) {
+		if selects(q, ns, r) {
 			out = append(out, r)
 		}
 	}
@@ -31,6 +27,41 @@ func (th *Thread) Select(q driver.Query) []Ref {
 		slices.Reverse(out)
 	}
 	return out
+}
+
+// Newest returns what Select would for a reverse query, but no more than n places, and the query for the others;
+// more says whether there may be any. Who reads back from the end seldom reads far.
+func (th *Thread) Newest(q driver.Query, n int) (out []Ref, rest driver.Query, more bool) {
+	to := len(th.Refs)
+	if q.To > 0 {
+		to, _ = slices.BinarySearchFunc(th.Refs, q.To+1, bySeq)
+	}
+	from, _ := slices.BinarySearchFunc(th.Refs, q.From, bySeq)
+	ns := th.asked(q)
+	for to--; to >= from; to-- {
+		if r := th.Refs[to]; selects(q, ns, r) {
+			if len(out) == n {
+				rest = q
+				rest.To = r.Seq
+				return out, rest, true
+			}
+			out = append(out, r)
+		}
+	}
+	return out, q, false
+}
+
+// asked is the number of the namespace that q asks for, -1 if it asks for all or the thread has none of the name.
+func (th *Thread) asked(q driver.Query) int {
+	if q.AllNamespaces {
+		return -1
+	}
+	return slices.Index(th.Namespaces, q.Namespace)
+}
+
+func selects(q driver.Query, ns int, r Ref) bool {
+	whole := driver.ThreadKinds.Has(r.Kind)
+	return r.Kind == 0 || (q.Kinds == 0 || q.Kinds.Has(r.Kind)) && (q.AllNamespaces || whole || int(r.NS) == ns)
 }
 
 func bySeq(r Ref, seq uint64) int { return cmp.Compare(r.Seq, seq) }
