@@ -46,8 +46,8 @@ type StreamOptions struct {
 	Bytes    int64         // of keys, headers and payloads before compression; default 8 MiB
 	Overflow Overflow      // default Block
 	BlockFor time.Duration // default 2 s
-	// BatchEvents and BatchBytes bound what is handed to the sink at once; an event that is larger goes alone. Default 256 events,
-	// 256 KiB.
+	// BatchEvents and BatchBytes bound what is handed to the sink at once: what waits when it is ready for more, so batches grow with
+	// the time that it takes. An event that is larger goes alone. Default 4096 events, 1 MiB.
 	BatchEvents int
 	BatchBytes  int
 }
@@ -126,8 +126,8 @@ func (o *StreamOptions) withDefaults() StreamOptions {
 	orElse(&d.Bytes, 8<<20)
 	orElse(&d.Overflow, Block)
 	orElse(&d.BlockFor, 2*time.Second)
-	orElse(&d.BatchEvents, 256)
-	orElse(&d.BatchBytes, 256<<10)
+	orElse(&d.BatchEvents, 4096)
+	orElse(&d.BatchBytes, 1<<20)
 	return d
 }
 

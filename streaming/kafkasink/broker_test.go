@@ -5,7 +5,6 @@ package kafkasink
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,6 +93,18 @@ func (b *realBroker) topic(t testing.TB, name string, partitions int32, maxBytes
 	return at
 }
 
+// benchBroker starts a broker for a benchmark.
+func benchBroker(b *testing.B) []string { return []string{startBroker(b).at["PLAIN"]} }
+
+// cpu is the time of processors that this process has used: on a machine that others use too it says more than the clock.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // resident is the memory of this process, in MiB.
 func resident(t testing.TB) int {
 	t.Helper()
@@ -113,28 +124,6 @@ func resident(t testing.TB) int {
 	}
 	t.Fatal("no VmRSS in /proc/self/status")
 	return 0
-}
-
-// numbered makes events of threads, numbered as a log numbers them.
-type numbered struct {
-	threads int
-	next    []uint64
-}
-
-func newNumbered(threads int) *numbered {
-	return &numbered{threads: threads, next: make([]uint64, threads)}
-}
-
-// event is the nth event in all, of about 200 bytes.
-func (g *numbered) event(n int) *streaming.Event {
-	k := n % g.threads
-	g.next[k]++
-	thread := fmt.Sprintf("thread-%04d", k)
-	return &streaming.Event{
-		Type: streaming.TypeNodeEnd, Thread: thread, Run: "01KAR3ND9XJ2Q6W8T4V5Y7Z0AC", Node: "secrets", Step: 3, Attempt: 1, Seq: g.next[k],
-		ID: streaming.LifecycleID("store", 0, thread, g.next[k]), Duration: 1_234_000,
-		Trace: streaming.Trace{Traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
-	}
 }
 
 // found is what a topic has of numbered events.

@@ -23,7 +23,7 @@
 //	password_file  file with the password, read at each authentication
 //	token_file     the same for oauthbearer
 //	client_id      what brokers call this client in their logs; default dashhost
-//	compression    zstd, lz4 or none; default zstd
+//	compression    zstd, lz4 or none; default lz4: what is large is compressed in its frame already
 //	timeout        how long a record may take, as 10s; default 10s
 //	records        how many may be on their way; default 20000
 //	bytes          how large these may be; default 33554432

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
+	"github.com/dashhost/dashhost/streaming"
 	"github.com/dashhost/dashhost/streaming/driver"
 	"github.com/dashhost/dashhost/streaming/eventpb"
 	"github.com/dashhost/dashhost/streaming/memsink"
@@ -150,4 +151,40 @@ func createWith(t testing.TB, cl *kgo.Client, topic string, partitions int32, ma
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// numbered makes events of threads, numbered as a log numbers them.
+type numbered struct {
+	threads int
+	next    []uint64
+}
+
+func newNumbered(threads int) *numbered {
+	return &numbered{threads: threads, next: make([]uint64, threads)}
+}
+
+// event is the nth event in all, of about 200 bytes.
+func (g *numbered) event(n int) *streaming.Event {
+	k := n % g.threads
+	g.next[k]++
+	thread := fmt.Sprintf("thread-%04d", k)
+	return &streaming.Event{
+		Type: streaming.TypeNodeEnd, Thread: thread, Run: "01KAR3ND9XJ2Q6W8T4V5Y7Z0AC", Node: "secrets", Step: 3, Attempt: 1, Seq: g.next[k],
+		ID: streaming.LifecycleID("store", 0, thread, g.next[k]), Duration: 1_234_000,
+		Trace: streaming.Trace{Traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+	}
+}
+
+// noise is bytes that do not get smaller.
+func noise(n int) []byte {
+	b := make([]byte, n)
+	x := uint64(88172645463325252)
+	for i := range b {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+		b[i] = byte(x)
+	}
+	b[0] = 0
+	return b
 }

@@ -20,7 +20,7 @@ const (
 
 // Options are those of a Sink.
 type Options struct {
-	Compression Compression // default Zstd
+	Compression Compression // default LZ4
 	// Timeout is how long a record may take from the moment it is handed to the client until the broker has it, 1 s to 10 min. It
 	// should be less than what the publisher allows for a batch. Default 10 s.
 	Timeout time.Duration
@@ -56,7 +56,7 @@ func (o *Options) withDefaults() Options {
 		d = *o
 	}
 	if d.Compression == "" {
-		d.Compression = Zstd
+		d.Compression = LZ4
 	}
 	if d.Timeout == 0 {
 		d.Timeout = 10 * time.Second

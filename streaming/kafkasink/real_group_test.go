@@ -248,17 +248,3 @@ func follows(t *testing.T, b *realBroker, target *Target) {
 	}
 	group.Wait()
 }
-
-// noise is bytes that do not get smaller.
-func noise(n int) []byte {
-	b := make([]byte, n)
-	x := uint64(88172645463325252)
-	for i := range b {
-		x ^= x << 13
-		x ^= x >> 7
-		x ^= x << 17
-		b[i] = byte(x)
-	}
-	b[0] = 0
-	return b
-}

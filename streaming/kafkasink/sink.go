@@ -71,8 +71,11 @@ func Open(ctx context.Context, t *Target, o *Options) (*Sink, error) {
 	return s, nil
 }
 
-// options are those of a producer. Records leave only while run flushes; see round.
-func (s *Sink) options() []kgo.Opt {
+// options are those of a producer whose records leave only while run flushes; see round.
+func (s *Sink) options() []kgo.Opt { return append(s.producing(), kgo.ManualFlushing()) }
+
+// producing are the options of any producer for this topic.
+func (s *Sink) producing() []kgo.Opt {
 	codecs := []kgo.CompressionCodec{kgo.NoCompression()}
 	switch s.o.Compression {
 	case Zstd:
@@ -81,7 +84,7 @@ func (s *Sink) options() []kgo.Opt {
 		codecs = []kgo.CompressionCodec{kgo.Lz4Compression(), kgo.NoCompression()}
 	}
 	return []kgo.Opt{
-		kgo.DefaultProduceTopic(s.topic), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ManualFlushing(),
+		kgo.DefaultProduceTopic(s.topic), kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), kgo.ProducerBatchCompression(codecs...),
 		kgo.ProducerBatchMaxBytesFn(func(string) int32 { return s.maxBatch.Load() }),
 		kgo.MaxBufferedRecords(s.o.Records), kgo.MaxBufferedBytes(s.o.Bytes),
