@@ -7,7 +7,7 @@ N               ?= 200
 FUZZTIME        ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race integration integration-kafka integration-postgres langgraph langgraph-bench nested guests guests-check wat first-contact cross vet lint bench bench-guest crash crowd stream fuzz soak generate cover
+.PHONY: help build test race integration integration-kafka integration-postgres langgraph langgraph-bench nested guests guests-check wat first-contact cross vet lint bench bench-guest bench-stream crash crowd stream fuzz soak generate cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,11 @@ bench-guest: ## calls of guests beside the bare runtime and Extism; metering, de
 	$(GO) test -run '^$$' -bench '^BenchmarkMetering$$' ./guest/meter
 	$(GO) test -run '^$$' -bench '^Benchmark(Deadline|CollectorStops)$$' -benchtime 5x ./guest
 	$(GO) test -run '^$$' -bench '^BenchmarkSecondStart$$' ./guest
+
+bench-stream: ## events a second: publisher, encoding, files, and Kafka beside its client alone (needs what integration-kafka does)
+	scripts/kafka.sh install
+	$(GO) test -run '^$$' -bench . -benchmem ./streaming ./streaming/eventpb ./streaming/filesink
+	DASHHOST_KAFKA=1 $(GO) test -run '^$$' -bench . -benchmem -benchtime 10x ./streaming/kafkasink
 
 crash: ## kill -9 a running host N times at random moments; each time resume and check (N=200)
 	DASHHOST_CRASH_KILLS=$(N) $(GO) test -count=1 -timeout 60m -run '^TestCrashLoop$$' -v ./host

@@ -44,6 +44,10 @@ func TestScripts(t *testing.T) {
 			"same":  same,
 			"flip":  flip,
 			"grab":  grab,
+
+			"broker":  broker,
+			"produce": produce,
+			"publish": publish,
 		},
 	})
 }

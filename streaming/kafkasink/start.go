@@ -2,10 +2,12 @@ package kafkasink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -80,6 +82,9 @@ func committed(ctx context.Context, adm *kadm.Client, topic, group string, all m
 		}
 		return err
 	})
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return nil // it has read nothing yet
+	}
 	if err != nil {
 		return fmt.Errorf("group %s: %w", group, err)
 	}
