@@ -75,7 +75,9 @@ func (c *cache) viewOnce(ctx context.Context, thread string, f func(*index) erro
 	if e.x == nil || e.x.epoch != info.Epoch {
 		return errMoved
 	}
-	return f(e.x)
+	err = f(e.x)
+	c.count(e, e.x.cost+e.x.recent.size())
+	return err
 }
 
 // follow reads what came since e was read.
@@ -86,7 +88,7 @@ func (c *cache) follow(ctx context.Context, e *cached, info *checkpoint.ThreadIn
 		return errMoved
 	}
 	if e.x == nil || e.x.epoch != info.Epoch {
-		e.x = newIndex(info.Epoch)
+		e.x = newIndex(info.Epoch, c.limit/16)
 	}
 	if e.x.last >= info.Last {
 		return nil
@@ -95,7 +97,6 @@ func (c *cache) follow(ctx context.Context, e *cached, info *checkpoint.ThreadIn
 		e.x = nil // half of the records may be in
 		return err
 	}
-	c.count(e, e.x.cost)
 	return nil
 }
 

@@ -72,5 +72,6 @@
 // # Reading
 //
 // The server keeps an index of each thread that was asked for lately: ids, parents, and which record holds which version. A read looks
-// whether the thread has grown, reads what is new, and then the few records that it needs. So it sees what any other process has put.
+// whether the thread has grown, reads what is new, and then the few records that it needs and that it has not read lately. So it sees what
+// any other process has put.
 package langgraph

@@ -11,8 +11,9 @@ type index struct {
 	epoch  uint64
 	last   uint64 // Seq of the newest record that is in
 	spaces map[string]*space
-	cost   int64 // about how many bytes it takes
-	hidden bool  // there are records of checkpoints that were removed
+	cost   int64 // about how many bytes it takes, without recent
+	recent *recent
+	hidden bool // there are records of checkpoints that were removed
 }
 
 // space is one checkpoint_ns.
@@ -46,11 +47,14 @@ const (
 	costWrite = 8
 )
 
-func newIndex(epoch uint64) *index { return &index{epoch: epoch, spaces: map[string]*space{}} }
+func newIndex(epoch uint64, recentBytes int64) *index {
+	return &index{epoch: epoch, spaces: map[string]*space{}, recent: newRecent(recentBytes)}
+}
 
 // add takes in the next record of the thread.
 func (x *index) add(r *checkpoint.Record) error {
 	x.last = max(x.last, r.Seq)
+	x.recent.add(r)
 	if r.Kind != checkpoint.KindKV {
 		return nil
 	}

@@ -14,20 +14,20 @@ type reader struct {
 	store  *checkpoint.Store
 	thread string
 	ctx    context.Context //nolint:containedctx // lives for one view
-	last   *checkpoint.Record
+	recent *recent         // nil: there is no such thread
 }
 
 // record reads the record with a Seq that the index has. errMoved: it is not there any more.
 func (r *reader) record(seq uint64) (*checkpoint.Record, error) {
-	if r.last != nil && r.last.Seq == seq {
-		return r.last, nil
+	if rec := r.recent.get(seq); rec != nil {
+		return rec, nil
 	}
 	for rec, err := range r.store.RecordsBetween(r.ctx, r.thread, seq, seq) {
 		if errors.Is(err, checkpoint.ErrNotFound) {
 			break
 		}
 		if err == nil {
-			r.last = rec
+			r.recent.add(rec)
 		}
 		return rec, err
 	}
@@ -132,7 +132,11 @@ func (r *reader) writes(n *node) ([]writeMessage, error) {
 // view calls f with a reader of the thread and its index, nil if there is no such thread.
 func (s *Server) view(ctx context.Context, thread string, f func(*reader, *index) error) error {
 	return s.cache.view(ctx, thread, func(x *index) error {
-		return f(&reader{store: s.store, thread: thread, ctx: ctx}, x)
+		r := &reader{store: s.store, thread: thread, ctx: ctx}
+		if x != nil {
+			r.recent = x.recent
+		}
+		return f(r, x)
 	})
 }
 

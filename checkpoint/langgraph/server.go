@@ -13,7 +13,7 @@ const protocol = 1
 type Options struct {
 	Version string // what the server calls itself to clients, default "dashhost"
 	MaxLine int    // bytes of a request's line with its newline, default 64 MiB. A connection takes about four times that at most
-	Index   int64  // about how many bytes the indexes of threads may take, default 64 MiB
+	Index   int64  // about how many bytes indexes and records of threads in use may take, default 64 MiB
 }
 
 // Server answers clients from a store. It is safe for concurrent use; other processes may serve the same store.
