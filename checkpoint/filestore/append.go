@@ -355,7 +355,8 @@ func (w *writer) put(r *request) {
 		w.buf = append(w.buf, p...)
 	}
 	w.buf = frame.AppendEnd(w.buf, h.Length)
-	s.apply(&columns{thread: r.thread, recs: r.recs, floor: r.floor, flags: h.Flags}, g.number, off)
+	s.names[h.Stream] = r.thread
+	s.apply(&columns{thread: r.thread, recs: r.recs, floor: r.floor, flags: h.Flags, known: true}, g.number, off)
 	s.cur.off += frame.Size(h.Length)
 	s.cur.seq, s.cur.before = h.Seq+uint64(h.Count), h.Neighbour()
 	s.indexed.grown += frame.Size(h.Length)

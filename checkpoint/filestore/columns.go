@@ -104,6 +104,26 @@ type columns struct {
 	floor   *floor // of a Floor record
 	lengths []int64
 	flags   uint16 // of the frame
+
+	known bool             // thread is what the frame's stream stands for
+	spare []*driver.Record // of a frame before, to be used again
+}
+
+// reuse makes c empty. What it held must not be used any more.
+func (c *columns) reuse() *columns {
+	*c = columns{recs: c.recs[:0], lengths: c.lengths[:0], spare: append(c.spare, c.recs...)}
+	return c
+}
+
+func (c *columns) newRecord() *driver.Record {
+	n := len(c.spare)
+	if n == 0 {
+		return &driver.Record{}
+	}
+	r := c.spare[n-1]
+	c.spare = c.spare[:n-1]
+	*r = driver.Record{}
+	return r
 }
 
 // stored returns the records that stand in the frame.
@@ -116,42 +136,51 @@ func (c *columns) stored() []*driver.Record {
 
 func parseColumns(b []byte) (*columns, error) {
 	c := &columns{}
+	return c, c.parse(b, "")
+}
+
+// parse reads columns into c, which is empty. name is what the thread is, if it is that.
+func (c *columns) parse(b []byte, name string) error {
 	for len(b) > 0 {
 		f, n := consume(b)
 		if n < 0 || f.typ != protowire.BytesType {
-			return nil, errColumns
+			return errColumns
 		}
 		b = b[n:]
 		switch {
 		case f.num == fieldThread && c.thread == "" && len(c.recs) == 0:
-			c.thread = string(f.bytes)
+			if c.known = string(f.bytes) == name; c.known {
+				c.thread = name
+			} else {
+				c.thread = string(f.bytes)
+			}
 		case f.num == fieldRecord && c.floor == nil:
 			if err := c.record(f.bytes, fieldLength); err != nil {
-				return nil, err
+				return err
 			}
 		case f.num == fieldFloor && c.floor == nil && len(c.recs) == 1 && c.recs[0].Kind == driver.KindFloor:
 			fl, err := parseFloor(f.bytes)
 			if err != nil || c.lengths[0] != 0 {
-				return nil, errColumns
+				return errColumns
 			}
-			c.floor, c.lengths = fl, nil
+			c.floor, c.lengths = fl, c.lengths[:0]
 		case f.num == fieldKept && c.floor != nil:
 			if err := c.record(f.bytes, fieldOrdinal); err != nil {
-				return nil, err
+				return err
 			}
 		default:
-			return nil, errColumns
+			return errColumns
 		}
 	}
 	if c.thread == "" || len(c.recs) == 0 || (c.recs[0].Kind == driver.KindFloor) != (c.floor != nil) {
-		return nil, errColumns
+		return errColumns
 	}
-	return c, nil
+	return nil
 }
 
 // record reads a record whose fields go up to most.
 func (c *columns) record(b []byte, most protowire.Number) error {
-	r := &driver.Record{}
+	r := c.newRecord()
 	var length uint64
 	last := protowire.Number(0)
 	for len(b) > 0 {

@@ -84,7 +84,9 @@ func (p *pooled) Size() (int64, error) {
 	return f.Size()
 }
 
-func (p *pooled) Truncate(size int64) error { return p.call(func(f vfs.File) error { return f.Truncate(size) }) }
+func (p *pooled) Truncate(size int64) error {
+	return p.call(func(f vfs.File) error { return f.Truncate(size) })
+}
 
 func (p *pooled) Sync() error { return p.call(vfs.File.Sync) }
 

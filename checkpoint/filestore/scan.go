@@ -22,7 +22,13 @@ type window struct {
 	buf  []byte
 	off  int64 // of buf in file
 	n    int   // how much to read next
+
+	cols  *columns          // of the frame read last
+	names map[uint64]string // threads that are known
 }
+
+// reset goes on in another file, or reads this one anew.
+func (w *window) reset(f vfs.File) { w.file, w.buf, w.off, w.n = f, w.buf[:0], 0, 0 }
 
 // bytes returns n bytes at off, fewer at the end of the file. They are valid until the next call.
 func (w *window) bytes(off int64, n int) ([]byte, error) {
@@ -57,8 +63,9 @@ func (s *store) advance(locked bool) error {
 }
 
 func (s *store) scan(locked bool) error {
-	w := window{buf: s.readBuf[:0]}
+	w := window{buf: s.readBuf[:0], cols: s.readCols, names: s.names}
 	defer func() {
+		s.readCols = w.cols
 		if s.readBuf = w.buf[:0]; cap(s.readBuf) > 2*maxWindow {
 			s.readBuf = nil
 		}
@@ -77,7 +84,7 @@ func (s *store) scan(locked bool) error {
 		}
 		g, off := s.cur.seg, s.cur.off
 		if w.file != g.file {
-			w = window{file: g.file, buf: w.buf[:0]}
+			w.reset(g.file)
 		}
 		if g.end > 0 && off >= g.end {
 			s.cur.ended = true
@@ -101,7 +108,7 @@ func (s *store) scan(locked bool) error {
 		if err != nil || done {
 			return err
 		}
-		w = window{file: s.cur.seg.file, buf: w.buf[:0]}
+		w.reset(s.cur.seg.file)
 	}
 }
 
@@ -153,7 +160,11 @@ func readFrame(w *window, g *segment, off int64) (*frame.Header, *columns, error
 			b, malformed = frame.Unstuff(b)
 		}
 		if malformed == nil {
-			cols, malformed = parseColumns(b)
+			if w.cols == nil {
+				w.cols = &columns{}
+			}
+			cols = w.cols.reuse()
+			malformed = cols.parse(b, w.names[h.Stream])
 		}
 	}
 	for left := int64(h.Length) - int64(raw); left > 0; {
@@ -191,7 +202,7 @@ func readFrame(w *window, g *segment, off int64) (*frame.Header, *columns, error
 
 // number gives the records what the header says.
 func (c *columns) number(h *frame.Header) error {
-	if len(c.recs) != int(h.Count) || stream(c.thread) != h.Stream || uint8(c.recs[0].Kind) != h.Kind || h.Event == 0 {
+	if len(c.recs) != int(h.Count) || !c.known && stream(c.thread) != h.Stream || uint8(c.recs[0].Kind) != h.Kind || h.Event == 0 {
 		return errBad
 	}
 	if c.floor != nil {
@@ -231,12 +242,13 @@ func (s *store) accept(h *frame.Header, cols *columns) error {
 }
 
 func (s *store) apply(c *columns, number uint32, off int64) {
-	id := stream(c.thread)
-	if _, ok := s.names[id]; !ok {
-		s.names[id] = c.thread
+	if !c.known {
+		s.names[stream(c.thread)] = c.thread
 	}
 	s.begin(c, number)
-	s.found(c.thread)
+	if len(s.lost) > 0 {
+		s.found(c.thread)
+	}
 	for i, r := range c.recs {
 		at := table.Ref{Segment: number, Offset: uint32(off), Index: uint16(i)}
 		if c.flags&frame.FlagImport != 0 {

@@ -104,7 +104,7 @@ type segment struct {
 	file *pooled
 	used uint64 // when it was wanted last: greater is later
 	size int64  // of the file, as far as we know
-	end  int64 // frames from here on are replaced by the next segment's, 0 if they are not
+	end  int64  // frames from here on are replaced by the next segment's, 0 if they are not
 	// named says that its entry in the folder is durable. It is when the segment holds a frame; one without may have been left by a
 	// process that died, or had an error, between rename and sync.
 	named bool

@@ -68,7 +68,8 @@ type store struct {
 	wrote    bool   // we appended something
 	buf      []byte // of the writer, between batches
 	readBuf  []byte // of reading on, between calls
-	broken   error  // why nothing can be appended any more
+	readCols *columns
+	broken   error // why nothing can be appended any more
 	indexed  indexState
 	ahead    *index // one that covers more than the log holds
 
