@@ -7,7 +7,7 @@ N               ?= 200
 FUZZTIME        ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race integration integration-kafka integration-postgres langgraph langgraph-bench nested guests guests-check wat first-contact cross vet lint bench bench-guest bench-stream crash crowd stream fuzz soak generate cover
+.PHONY: help build test race integration integration-kafka integration-postgres langgraph langgraph-bench nested guests guests-check wat first-contact cross vet lint bench bench-guest bench-store bench-stream crash crowd stream fuzz soak generate cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,11 @@ lint: ## golangci-lint, pinned (the first run builds it: about 4 minutes)
 
 bench: ## benchmarks, each beside a yardstick of the same run
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-store: ## the store on this disk: beside fdatasync and a bare group commit, bbolt, Pebble, LangGraph's SQLite savers (6 minutes, 4 GB)
+	$(GO) run ./cmd/dashhost bench
+	cd internal/bench/peers && $(GO) run . ../../..
+	scripts/langgraph.sh bench
 
 bench-guest: ## calls of guests beside the bare runtime and Extism; metering, deadlines, a million traps: 4 minutes
 	cd internal/bench/extism && $(GO) run . ../../..
