@@ -109,13 +109,17 @@ func (c *child) verdict(took time.Duration, late bool, err error) error {
 	switch {
 	case late || took >= c.job.Time && killed(state):
 		return c.job.TimeExceeded(took)
-	case strings.Contains(told, "memory") || strings.Contains(told, "errno=12"):
+	case starved.MatchString(told):
 		return c.job.MemoryExceeded(wanted(told))
 	case killed(state): // by the kernel, when the machine is out of memory
 		return c.job.MemoryExceeded(0)
 	}
 	return fmt.Errorf("the compiling process ended with %w: %s", err, short(oneLine(errors.New(told)), 200))
 }
+
+// starved finds in it that there was no memory: as the runtime says it, of a thread that could not be made (ENOMEM is 12), or
+// as the race detector does.
+var starved = regexp.MustCompile(`memory|errno[=:] ?12|failed to allocate`)
 
 func wanted(told string) int64 {
 	m := needed.FindStringSubmatch(told)
