@@ -198,7 +198,7 @@ func TestPoolsOfOneModuleStayApart(t *testing.T) {
 	var wg sync.WaitGroup
 	for g := range 4 {
 		wg.Go(func() {
-			for i := range 500 {
+			for i := range 200 {
 				n := (i*13 + g) % len(pools)
 				h := &recorder{quiet: true}
 				if _, err := pools[n].Call(context.Background(), h, 0); err != nil || string(h.output) != fmt.Sprintf("configuration of pool %d", n) {
