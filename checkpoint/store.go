@@ -8,6 +8,7 @@ import (
 	"iter"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -30,6 +31,7 @@ type Store struct {
 	log  hclog.Logger
 	now  func() time.Time
 	text string
+	low  atomic.Int64 // bytes left when that was last logged, 0 if there were enough
 
 	mu      sync.Mutex
 	owner   Owner // of this Store, made by its first claim
@@ -303,11 +305,23 @@ func (s *Store) write(ctx context.Context, thread string, e driver.Expect, recs 
 	if err != nil {
 		return nil, s.appendError(thread, err)
 	}
+	s.warnLow(c.Low)
 	for i, r := range recs {
 		d := sealed[i]
 		r.Thread, r.Epoch, r.Seq, r.FirstEvent = thread, d.Epoch, d.Seq, d.FirstEvent
 	}
 	return &Commit{thread: thread, c: c}, nil
+}
+
+// warnLow logs that space is running out: the first time, and each time only half as much is left.
+func (s *Store) warnLow(left int64) {
+	last := s.low.Load()
+	if left == last || left != 0 && last != 0 && left > last/2 {
+		return
+	}
+	if s.low.CompareAndSwap(last, left) && left != 0 {
+		s.log.Warn("little space is left where the store is: prune it, or make room", "bytes", left)
+	}
 }
 
 // micros is the clock in microseconds since 1970, at least 1 and at least after.

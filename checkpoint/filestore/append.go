@@ -29,6 +29,7 @@ type request struct {
 	err    error
 	pos    uint64 // end of the frame
 	cancel uint64
+	low    int64
 }
 
 // Append implements driver.Driver.
@@ -48,7 +49,7 @@ func (s *store) Append(ctx context.Context, thread string, e driver.Expect, recs
 	if r.err != nil {
 		return nil, r.err
 	}
-	return &driver.Commit{Wait: func(ctx context.Context) error { return s.wait(ctx, r.pos) }, Cancel: r.cancel}, nil
+	return &driver.Commit{Wait: func(ctx context.Context) error { return s.wait(ctx, r.pos) }, Cancel: r.cancel, Low: r.low}, nil
 }
 
 // encode makes the body and what the header says of it.
@@ -279,7 +280,7 @@ func (w *writer) add(r *request) error {
 		}
 		w.put(r)
 	}
-	r.pos = s.cur.place().pos()
+	r.pos, r.low = s.cur.place().pos(), s.low
 	if th := s.table.Get(r.thread); th != nil {
 		r.cancel = th.Cancel
 	}

@@ -247,7 +247,17 @@ func (s *store) grow(g *segment, need int64) error {
 		return err
 	}
 	g.size = to
+	s.low, _ = s.lowSpace() // only a warning: the next write says whether there is any left
 	return nil
+}
+
+// lowSpace is how much free space there is, if that is little, else 0.
+func (s *store) lowSpace() (int64, error) {
+	free, err := s.fs.Free(s.dir)
+	if err != nil || free >= s.o.LowSpace {
+		return 0, err
+	}
+	return max(free, 1), nil
 }
 
 func writeZeros(f vfs.File, from, to int64) error {

@@ -20,6 +20,9 @@ func (s *store) Stats(ctx context.Context) (*driver.Stats, error) {
 		return nil, err
 	}
 	st.Version, st.Free = uint32(s.version), -1
+	if free, err := s.fs.Free(s.dir); err == nil {
+		st.Free, st.Low = free, free < s.o.LowSpace
+	}
 	sizes, err := s.segmentSizes()
 	if err != nil {
 		return nil, err

@@ -5,10 +5,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/dashhost/dashhost/checkpoint/driver"
@@ -25,7 +27,12 @@ type Options struct {
 	LockTimeout time.Duration
 	// SegmentSize is the size from which the log goes on in a new file, 64 KiB to 1 GiB. Default 64 MiB.
 	SegmentSize int64
+	// LowSpace is how little free space, in bytes, is worth a warning (driver.Commit.Low, driver.Stats.Low). Default 256 MiB.
+	LowSpace int64
 }
+
+// DefaultLowSpace is the default of Options.LowSpace.
+const DefaultLowSpace = 256 << 20
 
 // DefaultSegmentSize is the default of Options.SegmentSize.
 const DefaultSegmentSize = 64 << 20
@@ -69,6 +76,7 @@ type store struct {
 	buf      []byte // of the writer, between batches
 	readBuf  []byte // of reading on, between calls
 	readCols *columns
+	low      int64 // free space when we last looked, if it was little
 	broken   error // why nothing can be appended any more
 	indexed  indexState
 	ahead    *index // one that covers more than the log holds
@@ -112,6 +120,9 @@ func Open(dir string, o *Options) (driver.Driver, error) {
 	}
 	s, err := open(vfs.OS{}, &flocks{}, dir, opt)
 	if err != nil {
+		if !opt.ReadOnly && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)) {
+			err = fmt.Errorf("%w: %w", driver.ErrReadOnly, err)
+		}
 		return nil, fmt.Errorf("store %s: %w", dir, err)
 	}
 	return s, nil
@@ -120,6 +131,9 @@ func Open(dir string, o *Options) (driver.Driver, error) {
 func open(fsys vfs.FS, locks locker, dir string, o Options) (*store, error) {
 	if o.LockTimeout <= 0 {
 		o.LockTimeout = 10 * time.Second
+	}
+	if o.LowSpace == 0 {
+		o.LowSpace = DefaultLowSpace
 	}
 	if o.SegmentSize == 0 {
 		o.SegmentSize = DefaultSegmentSize

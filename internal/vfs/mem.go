@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // Sector is the unit that a disk writes whole or not at all.
@@ -57,6 +58,8 @@ func (e *ShortWrite) Unwrap() error { return e.Err }
 type Mem struct {
 	// Fault is asked before each operation; an error is returned in its place. Set it before use.
 	Fault func(Op) error
+	// Space is how many bytes all files together may have; a write beyond is ENOSPC. 0 is no limit. Change it by SetSpace.
+	Space int64
 
 	mu   sync.Mutex
 	log  []Op
@@ -187,6 +190,9 @@ func (m *Mem) do(op Op) error {
 			return &fs.PathError{Op: op.Kind, Path: op.Name, Err: err}
 		}
 	}
+	if m.full(op) {
+		return &fs.PathError{Op: op.Kind, Path: op.Name, Err: syscall.ENOSPC}
+	}
 	if err := m.apply(op); err != nil {
 		return err
 	}
@@ -270,6 +276,44 @@ func (m *Mem) Open(name string, _ bool) (File, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
 	return &memFile{m: m, n: n, name: name}, nil
+}
+
+// Free implements FS. Without a limit it is a terabyte.
+func (m *Mem) Free(string) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.Space == 0 {
+		return 1 << 40, nil
+	}
+	return max(m.Space-m.used(), 0), nil
+}
+
+// SetSpace changes Space while m is in use.
+func (m *Mem) SetSpace(n int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.Space = n
+}
+
+// used is the size of all files. m.mu is held.
+func (m *Mem) used() int64 {
+	var n int64
+	for _, d := range m.dirs {
+		for _, f := range d.now {
+			n += int64(len(f.now))
+		}
+	}
+	return n
+}
+
+// full says whether op would need more space than there is. m.mu is held.
+func (m *Mem) full(op Op) bool {
+	n := m.find(op.Name)
+	if m.Space == 0 || op.Kind != "write" || n == nil {
+		return false
+	}
+	more := op.Offset + int64(len(op.Data)) - int64(len(n.now))
+	return more > 0 && m.used()+more > m.Space
 }
 
 // Rename implements FS. Both names must be in one directory.

@@ -25,6 +25,8 @@ type FS interface {
 	ReadDir(dir string) ([]string, error)
 	// SyncDir makes the entries of a directory durable.
 	SyncDir(dir string) error
+	// Free is how many bytes can be written where a directory is.
+	Free(dir string) (int64, error)
 }
 
 // File is an open file. All methods but Close may be called by several goroutines.
