@@ -277,8 +277,10 @@ func TestReaderThatStops(t *testing.T) {
 	stopped, goOn, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(left)
-		for e := range run.Events() {
-			if e.Type == host.EventStep && e.Step == 1 {
+		first := true
+		for range run.Events() {
+			if first {
+				first = false
 				close(stopped)
 				<-goOn
 			}
