@@ -60,7 +60,7 @@ func (c *conn) serve(ctx context.Context, lines <-chan line) error {
 			c.request(ctx, l.text)
 		}
 		if l.err != nil {
-			if l.err == io.EOF {
+			if errors.Is(l.err, io.EOF) {
 				return nil
 			}
 			return l.err
@@ -168,7 +168,7 @@ func readLine(b *bufio.Reader, limit int) (l line) {
 		} else {
 			l.text = append(l.text, part...)
 		}
-		if err != bufio.ErrBufferFull {
+		if !errors.Is(err, bufio.ErrBufferFull) {
 			l.err = err
 			return l
 		}

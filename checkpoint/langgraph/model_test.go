@@ -163,7 +163,11 @@ func checkModel(t *testing.T, checks int, fresh func() func() driver.Driver) {
 		if err := f.Value.Set(fmt.Sprint(checks)); err != nil {
 			t.Fatal(err)
 		}
-		defer f.Value.Set(f.DefValue)
+		defer func() {
+			if err := f.Value.Set(f.DefValue); err != nil {
+				t.Error(err)
+			}
+		}()
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		reopen := fresh()

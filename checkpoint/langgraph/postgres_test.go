@@ -30,7 +30,11 @@ func TestPostgres(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Stop()
+	defer func() {
+		if err := p.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
 	var schemas atomic.Int64
 	fresh := func() func() driver.Driver {
 		url := fmt.Sprintf("%s&schema=langgraph%d", p.URL(), schemas.Add(1))

@@ -79,7 +79,7 @@ func (a *app) serveLanggraph(ctx context.Context, socket string, clients, maxLin
 func (a *app) acceptClients(ctx context.Context, l *socketListener, srv *langgraph.Server, clients int) error {
 	var busy sync.WaitGroup
 	defer busy.Wait()
-	stop := context.AfterFunc(ctx, func() { l.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = l.Close() }) // its error comes again from close
 	defer stop()
 	free := make(chan struct{}, clients)
 	for {
@@ -97,7 +97,7 @@ func (a *app) acceptClients(ctx context.Context, l *socketListener, srv *langgra
 		}
 		busy.Go(func() {
 			defer func() { <-free }()
-			defer conn.Close()
+			defer func() { _ = conn.Close() }() // what mattered of it is in Serve's error
 			if err := srv.Serve(ctx, conn, conn); err != nil && !errors.Is(err, io.EOF) {
 				a.logger().Debug("a client went away", "error", err)
 			}
@@ -134,7 +134,7 @@ func listenSocket(ctx context.Context, path string) (*socketListener, error) {
 	if err != nil {
 		return nil, &socketError{Path: path, Reason: cause(err)}
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.Remove(dir) }() // empty, unless the socket could not be moved
 	tmp := filepath.Join(dir, "s")
 	if n := len(tmp); n > maxSocketPath {
 		return nil, &socketError{Path: path, Reason: fmt.Sprintf("the path is %d bytes too long for a socket", n-maxSocketPath), Hint: "name one in a folder nearer to the root"}
@@ -152,7 +152,7 @@ func listenSocket(ctx context.Context, path string) (*socketListener, error) {
 		own.made, err = os.Lstat(path)
 	}
 	if err != nil {
-		own.Close()
+		err = errors.Join(err, own.Close(), os.Remove(tmp))
 		return nil, &socketError{Path: path, Reason: cause(err)}
 	}
 	return own, nil
@@ -169,12 +169,11 @@ func freeSocket(ctx context.Context, path string) error {
 	case info.Mode()&os.ModeSocket == 0:
 		return &socketError{Path: path, Reason: "is there, and is not a socket", Hint: "name a path where nothing is"}
 	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path)
-	if err != nil {
-		return nil
+	if conn, err := (&net.Dialer{}).DialContext(ctx, "unix", path); err == nil {
+		used := &socketError{Path: path, Reason: "another process listens there", Hint: "connect to that one, or name another path"}
+		return errors.Join(used, conn.Close())
 	}
-	conn.Close()
-	return &socketError{Path: path, Reason: "another process listens there", Hint: "connect to that one, or name another path"}
+	return nil // nobody listens any more: it is left over
 }
 
 // close takes the socket away, unless another process has put its own there.

@@ -110,6 +110,51 @@ def test_killed_server(savers: Callable[..., DashhostSaver]) -> None:
     saver.close()
 
 
+def test_acknowledged_survives_kills(savers: Callable[..., DashhostSaver]) -> None:
+    """The server is killed again and again while four threads put: whatever a put has returned is there, and nothing is torn."""
+    saver = savers()
+    kept: list[tuple[str, str]] = []
+    stop = threading.Event()
+
+    def work(n: int) -> None:
+        while not stop.is_set():
+            try:
+                config = put(saver, f"t{n}", value=f"{n}" * 5000)
+            except DashhostError as e:
+                assert e.code == "gone"
+            else:
+                kept.append((f"t{n}", config["configurable"]["checkpoint_id"]))
+
+    with ThreadPoolExecutor() as pool:
+        working = [pool.submit(work, n) for n in range(4)]
+        try:
+            for i in range(15):
+                before = len(kept)
+                while len(kept) < before + 1 + i % 5 and not any(w.done() for w in working):
+                    stop.wait(0.001)
+                process(saver).kill()
+        finally:
+            stop.set()
+        for w in working:
+            w.result()
+    other = savers()
+    found = {(t.config["configurable"]["thread_id"], t.checkpoint["id"]): t for t in other.list(None)}
+    assert len(kept) >= 15 and set(kept) <= set(found)
+    for (thread, _), t in found.items():
+        assert t.checkpoint["channel_values"] == {"value": thread[1:] * 5000}
+
+
+def test_encrypted(savers: Callable[..., DashhostSaver], tmp_path: Path) -> None:
+    key = str(tmp_path / "key")
+    subprocess.run([DASHHOST, "--quiet", "store", "keygen", key], check=True)
+    put(savers(args=["--key", f"file:{key}"]), "t", secret="precious")
+    found = savers(args=["--key", f"file:{key}"]).get_tuple(at("t"))
+    assert found and found.checkpoint["channel_values"] == {"secret": "precious"}
+    assert not any(b"precious" in f.read_bytes() for f in (tmp_path / "store").rglob("*") if f.is_file())
+    with pytest.raises(DashhostError, match="the store is encrypted"):
+        savers().get_tuple(at("t"))
+
+
 def test_lost_memory(savers: Callable[..., DashhostSaver]) -> None:
     """A new, empty store in memory is not taken for the one that is lost."""
     saver = savers(store="mem:")
