@@ -19,7 +19,7 @@ func Restore(ctx context.Context, url string, r io.Reader, progress func(done, t
 	scheme, dir, _ := strings.Cut(url, ":")
 	switch {
 	case scheme == "file" && dir != "":
-	case scheme == "mem":
+	case scheme == "mem", scheme == "postgres", scheme == "postgresql":
 		return nil, fmt.Errorf("restore into %s: %w", url, errors.ErrUnsupported)
 	default:
 		return nil, &host.SchemeError{URL: url}
