@@ -74,11 +74,15 @@ func crashRun(dir string) error {
 			return map[string]any{"n": 1, "log": []string{in.Text}}, say("ran %d %s %s", t.Step(), t.Node(), t.Path())
 		}),
 	}
-	h, err := host.New(&host.Options{Store: "file:" + filepath.Join(dir, "store"), OpenStore: openStore})
+	h, err := host.New(&host.Options{Store: crashStore(dir), OpenStore: openStore})
 	if err != nil {
 		return err
 	}
 	run, err := h.Resume(ctx, crashThread, &host.ResumeOptions{Nodes: nodes})
+	for errors.Is(err, checkpoint.ErrBusy) { // the lease of who was killed
+		time.Sleep(20 * time.Millisecond)
+		run, err = h.Resume(ctx, crashThread, &host.ResumeOptions{Nodes: nodes})
+	}
 	if errors.Is(err, host.ErrNotFound) || errors.Is(err, host.ErrFinished) {
 		g, loadErr := h.Load(ctx, filepath.Join(dir, "workflow.yaml"), &host.LoadOptions{Nodes: nodes})
 		if loadErr != nil {
@@ -109,6 +113,14 @@ func crashRun(dir string) error {
 	return h.Close(ctx)
 }
 
+// crashStore is the store of a crash loop: a folder, unless a file names another one.
+func crashStore(dir string) string {
+	if url, err := os.ReadFile(filepath.Join(dir, "store.url")); err == nil {
+		return string(url)
+	}
+	return "file:" + filepath.Join(dir, "store")
+}
+
 func openStore(ctx context.Context, url string) (*checkpoint.Store, error) {
 	return openurl.Store(ctx, url, nil)
 }
@@ -129,7 +141,7 @@ func TestCrashLoop(t *testing.T) {
 	var acked, killed, threads int
 	for killed < kills {
 		threads++
-		n, a := crashThreadOnce(t, kills-killed)
+		n, a := crashThreadOnce(t, kills-killed, filepath.Dir(project(t, crashManifest, "echo.wasm")))
 		killed += n
 		acked += a
 	}
@@ -137,8 +149,7 @@ func TestCrashLoop(t *testing.T) {
 }
 
 // crashThreadOnce runs one thread to its end over as many kills as it takes.
-func crashThreadOnce(t *testing.T, most int) (killed, acked int) {
-	dir := filepath.Dir(project(t, crashManifest, "echo.wasm"))
+func crashThreadOnce(t *testing.T, most int, dir string) (killed, acked int) {
 	for {
 		out, dead := crashLife(t, dir, killed < most)
 		acked = crashCheck(t, dir)
@@ -176,13 +187,17 @@ func crashLife(t *testing.T, dir string, kill bool) (out string, dead bool) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if kill {
-		at := time.AfterFunc(crashMoment(), func() { _ = cmd.Process.Kill() })
-		defer at.Stop()
+	at := time.AfterFunc(crashMoment(), func() { _ = cmd.Process.Kill() })
+	defer at.Stop()
+	leased := !strings.HasPrefix(crashStore(dir), "file:")
+	if !kill || leased { // it may wait for a lease: what is to be killed is the run
+		at.Stop()
 	}
 	lines := bufio.NewScanner(pipe)
 	for lines.Scan() {
-		out = lines.Text()
+		if out = lines.Text(); kill && leased && out == "running" {
+			at.Reset(crashMoment())
+		}
 	}
 	err = cmd.Wait()
 	var exit *exec.ExitError
@@ -234,7 +249,7 @@ func crashCheck(t *testing.T, dir string) (acked int) {
 // crashHave reads what the store holds, as the witness words it.
 func crashHave(t *testing.T, dir string) map[string]bool {
 	t.Helper()
-	s, err := openurl.Store(t.Context(), "file:"+filepath.Join(dir, "store"), &openurl.Options{ReadOnly: true})
+	s, err := openurl.Store(t.Context(), crashStore(dir), &openurl.Options{ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -304,7 +304,7 @@ func (a *app) explainProject(f *fault, err error) {
 		}
 	case errors.As(err, &scheme):
 		f.Exit = exitUsage
-		f.hint("a store is a folder, file:DIR or mem:")
+		f.hint("a store is a folder, file:DIR, postgres://USER@HOST/DATABASE or mem:")
 	case errors.As(err, &load):
 		f.Exit = exitUsage
 		if load.Hint != "" {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/dashhost/dashhost/host"
+	"github.com/dashhost/dashhost/host/openurl"
 )
 
 // runReport is what run --json and resume --json print.
@@ -91,7 +92,7 @@ func (a *app) printResult(res *host.Result, code int) {
 		a.printJSON(&runReport{
 			Thread: res.Thread, Run: res.Run, Status: res.Status, Output: outputJSON(res), Checkpoint: res.Checkpoint, Steps: res.Steps,
 			Tasks: res.Tasks, Duration: res.Duration.Microseconds(), Replaced: res.Replaced, Skipped: res.Skipped, Loss: res.Loss,
-			Questions: res.Questions, Error: res.Err, Store: a.scene.store, Next: next, Exit: code,
+			Questions: res.Questions, Error: res.Err, Store: openurl.Redact(a.scene.store), Next: next, Exit: code,
 		})
 	} else {
 		a.printOutput(res)
@@ -168,8 +169,8 @@ func (a *app) tellError(e *host.Error) {
 }
 
 func (a *app) keptText() string {
-	if storeDir(a.scene.store) == "" {
-		return "nowhere: the store is " + a.scene.store
+	if !lasts(a.scene.store) {
+		return "nowhere: the store is " + storeName(a.scene.store)
 	}
 	return storeName(a.scene.store)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/dashhost/dashhost/checkpoint"
 	"github.com/dashhost/dashhost/guest"
 	"github.com/dashhost/dashhost/host"
+	"github.com/dashhost/dashhost/host/openurl"
 	"github.com/dashhost/dashhost/host/workflow"
 )
 
@@ -157,10 +158,9 @@ func (a *app) planInput(ctx context.Context, p *plan, f *runFlags, g *workflow.G
 
 // planThread looks the thread up in the store, if there is one, and returns the state it would go on from.
 func (a *app) planThread(ctx context.Context, p *plan, f *runFlags) (checkpoint.State, error) {
-	p.Store.URL, p.Thread.Name = a.scene.store, f.thread
+	p.Store.URL, p.Thread.Name = openurl.Redact(a.scene.store), f.thread
 	var none checkpoint.State
-	dir := storeDir(a.scene.store)
-	if dir == "" {
+	if !lasts(a.scene.store) {
 		return none, nil
 	}
 	s, err := a.openForReading(ctx, a.scene.store)

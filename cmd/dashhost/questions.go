@@ -55,7 +55,7 @@ func plainText(raw json.RawMessage) string {
 
 // nextFor is the command that a person would type next for a thread: "" while it runs.
 func (a *app) nextFor(thread, status string, open []host.Question) string {
-	if storeDir(a.scene.store) == "" {
+	if !lasts(a.scene.store) {
 		return "" // nothing is kept that another process could look at
 	}
 	switch status {
@@ -103,7 +103,7 @@ func (a *app) tellNext(ctx context.Context, s *checkpoint.Store, thread string) 
 
 // nextLook is the command that shows what a finished run left behind.
 func (a *app) nextLook(thread string) string {
-	if storeDir(a.scene.store) == "" {
+	if !lasts(a.scene.store) {
 		return ""
 	}
 	return a.command("thread show", "", thread)

@@ -43,7 +43,7 @@ Exit codes: 0 done, 1 the run or check failed, 2 wrong usage or invalid manifest
 	p := c.PersistentFlags()
 	f := &a.flags
 	p.StringVarP(&f.manifest, "manifest", "m", "", "read the manifest from `FILE` (default ./workflow.yaml)")
-	p.StringVarP(&f.store, "store", "s", "", "keep runs in `STORE`: a folder, file:DIR or mem: (env DASHHOST_STORE, default .dashhost/store beside the manifest)")
+	p.StringVarP(&f.store, "store", "s", "", "keep runs in `STORE`: a folder, file:DIR, postgres://USER@HOST/DB or mem: (env DASHHOST_STORE, default .dashhost/store beside the manifest)")
 	p.StringVar(&f.stream, "stream", "", "send events to `STREAM`, or read them there: a folder, file:DIR, kafka://HOST:PORT/TOPIC or mem: (env DASHHOST_STREAM, default what the manifest says)")
 	p.StringArrayVar(&f.keys, "key", nil, "open an encrypted store with the key from `SOURCE`: file:PATH, env:NAME or command:LINE; may be repeated (env DASHHOST_KEY)")
 	p.StringVar(&f.cacheDir, "cache-dir", "", "keep compiled modules in `DIR`, off for nowhere (env DASHHOST_CACHE_DIR, default in the user's cache folder)")

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/go-hclog"
+
+	"github.com/dashhost/dashhost/host/openurl"
 )
 
 // Defaults, relative to the folder of the manifest or the working directory.
@@ -62,13 +64,16 @@ func storeDir(url string) string {
 	return ""
 }
 
-// storeName is the store as a person names it: its folder.
+// storeName is the store as a person names it: its folder, or its URL without a password.
 func storeName(url string) string {
 	if dir := storeDir(url); dir != "" {
 		return dir
 	}
-	return url
+	return openurl.Redact(url)
 }
+
+// lasts says whether another process can look at what is kept in the store at url.
+func lasts(url string) bool { return url != "" && url != "mem:" }
 
 // storeBeside is where the store of a manifest is if neither flag nor environment name one: path is "" if there is no
 // manifest, url what its store.url says.
@@ -151,7 +156,7 @@ func (a *app) storeFlag(url string) string {
 	if dir := storeDir(url); dir != "" {
 		return " --store " + quote(dir)
 	}
-	return " --store " + quote(url)
+	return " --store " + quote(openurl.Redact(url))
 }
 
 func sameFile(a, b string) bool {

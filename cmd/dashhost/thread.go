@@ -24,12 +24,15 @@ func (a *app) threadCommand() *cobra.Command {
 
 // noStoreError says that nothing was ever kept where a command looked.
 type noStoreError struct {
-	Dir string
-	Err error // what opening said of a folder that is there; nil if there is none
+	Dir string // "" if the store is in no folder
+	Err error  // what opening said of a folder that is there, or of a server; nil if there is no folder
 }
 
 // Error implements error.
 func (e *noStoreError) Error() string {
+	if e.Dir == "" {
+		return "store: " + e.Err.Error()
+	}
 	if e.Err != nil {
 		return "store: " + e.Dir + ": is a folder, but not a store"
 	}

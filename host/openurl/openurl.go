@@ -98,7 +98,7 @@ func open(ctx context.Context, url string, o *Options) (checkpointdriver.Driver,
 	case scheme == "postgres" || scheme == "postgresql":
 		return pgstore.Open(ctx, url, &pgstore.Options{ReadOnly: o.ReadOnly})
 	}
-	return nil, &host.SchemeError{URL: url}
+	return nil, &host.SchemeError{URL: Redact(url)}
 }
 
 // Stream opens a sink for events. A scheme it does not know is a *host.SchemeError;
@@ -143,4 +143,9 @@ func kafka(ctx context.Context, url string, o *Options) (driver.Sink, error) {
 
 // Redact returns a URL with the password in it, if there is one, replaced by
 // "xxxxx": for messages and logs.
-func Redact(url string) string { return kafkasink.Redact(url) }
+func Redact(url string) string {
+	if strings.HasPrefix(url, "postgres") {
+		return pgstore.Redact(url)
+	}
+	return kafkasink.Redact(url)
+}
