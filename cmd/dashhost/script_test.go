@@ -24,10 +24,12 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs every script of testdata/script: one for each behaviour of the command and each kind of misuse. The guests of
 // testdata/guests lie in the folder that a script starts in.
-func TestScripts(t *testing.T) {
-	cache := t.TempDir()
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+func TestScripts(t *testing.T) { testscript.Run(t, scripts(t.TempDir(), "testdata/script")) }
+
+// scripts are the scripts of a folder, with what they can do.
+func scripts(cache, dir string) testscript.Params {
+	return testscript.Params{
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("DASHHOST_CACHE_DIR", cache)
@@ -49,7 +51,7 @@ func TestScripts(t *testing.T) {
 			"produce": produce,
 			"publish": publish,
 		},
-	})
+	}
 }
 
 func copyGuests(dir string) error {
