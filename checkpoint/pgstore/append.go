@@ -64,15 +64,15 @@ func (r *request) check() error {
 }
 
 // submit queues r and returns when it was dealt with. As long as fewer than inFlight batches are on their way, the first in the
-// queue leads another one: it writes for all that are there. While a batch waits for the disk the next ones are filled and
-// written, and the server syncs for several at once.
+// queue leads another one: it writes for all that are there, but for those whose thread is in a batch already. While a batch
+// waits for the disk the next ones are filled and written, and the server syncs for several at once.
 func (s *store) submit(ctx context.Context, r *request) {
 	s.qmu.Lock()
 	s.queue = append(s.queue, r)
-	lead := s.leading < inFlight && len(s.queue) == 1
+	r.leads = s.leading < inFlight && len(s.queue) == 1 && !s.flying[r.thread]
+	lead := r.leads
 	if lead {
 		s.leading++
-		r.leads = true
 	}
 	s.qmu.Unlock()
 	if !lead {
@@ -112,8 +112,11 @@ func (s *store) lead(r *request) {
 	}
 	s.qmu.Lock()
 	defer s.qmu.Unlock()
+	for _, q := range batch {
+		delete(s.flying, q.thread)
+	}
 	for _, q := range s.queue {
-		if !q.leads {
+		if !q.leads && !s.flying[q.thread] {
 			q.leads = true
 			q.turn <- true
 			return
@@ -128,12 +131,15 @@ func (s *store) batch(r *request) []*request {
 	defer s.qmu.Unlock()
 	batch, size := []*request{r}, r.size
 	s.queue = slices.DeleteFunc(s.queue, func(q *request) bool {
-		if q.leads || len(batch) == batchCount || size+q.size > batchBytes {
+		if q.leads || s.flying[q.thread] || len(batch) == batchCount || size+q.size > batchBytes {
 			return q == r
 		}
 		batch = append(batch, q)
 		size += q.size
 		return true
 	})
+	for _, q := range batch {
+		s.flying[q.thread] = true
+	}
 	return batch
 }

@@ -10,7 +10,7 @@ import (
 type threadColumnsOf struct {
 	name, owner, minID, attrs                                           [][]byte
 	claimed, deleted                                                    []bool
-	prior, epoch, due, created, updated, records, events                []int64
+	version, prior, epoch, due, created, updated, records, events       []int64
 	lastSeq, cancel, accepted, ordinal, firstSeq, dropped, firstOrdinal []int64
 }
 
@@ -31,7 +31,7 @@ func (b *batchState) arguments(staged int64) []any {
 	t, h, ended, moved := b.threadArguments()
 	r := b.recordArguments()
 	return []any{
-		t.name, t.prior, t.epoch, t.claimed, t.owner, t.deleted, t.minID, t.attrs, t.due, t.created, t.updated, t.records, t.events,
+		t.name, t.version, t.prior, t.epoch, t.claimed, t.owner, t.deleted, t.minID, t.attrs, t.due, t.created, t.updated, t.records, t.events,
 		t.lastSeq, t.cancel, t.accepted, t.ordinal, t.firstSeq, t.dropped, t.firstOrdinal,
 		ended, moved,
 		h.thread, h.namespace, h.id, h.seq, h.firstEvent, h.epoch,
@@ -64,6 +64,7 @@ func (b *batchState) threadArguments() (t threadColumnsOf, h headColumnsOf, ende
 		t.name, t.owner, t.minID = append(t.name, key), append(t.owner, []byte(th.Owner)), append(t.minID, []byte(th.MinID))
 		t.attrs = append(t.attrs, encodeAttrs(sortedAttrs(th.Attrs)))
 		t.claimed, t.deleted = append(t.claimed, th.Claimed), append(t.deleted, th.Deleted)
+		t.version = append(t.version, st.version+1)
 		t.prior, t.epoch = append(t.prior, st.prior), append(t.epoch, int64(th.Epoch))
 		t.due, t.created, t.updated = append(t.due, th.Due), append(t.created, th.Created), append(t.updated, th.Updated)
 		t.records, t.events = append(t.records, st.records), append(t.events, int64(th.Events))

@@ -29,9 +29,11 @@
 //
 // # Appending
 //
-// Appends of one handle are gathered into batches; a batch is one transaction and two flights of messages. The first locks the
-// rows of its threads, in the order of their names, and reads them. Package table decides, as for every other driver. The second
-// flight writes, commits, and waits for the disk:
+// Appends of one handle are gathered into batches; a batch is one transaction and at most two flights of messages. The first
+// locks the rows of its threads, in the order of their names, and reads them. Package table decides, as for every other driver.
+// The second flight writes, commits, and waits for the disk. A handle remembers threads as it has left them, and then does without
+// the first flight: the server compares the version of each row, and if somebody else has changed one the batch begins again with
+// both. An answer other than "written" is never given from memory.
 //
 //	SELECT append(...)   synchronous_commit off; lock of the log; numbers from the sequence; rows
 //	COMMIT               visible, in the order of seq; the lock of the log is given back without a wait for the disk

@@ -23,7 +23,7 @@ func (s *store) Drop(ctx context.Context, thread string, below uint64) error {
 			if err := tx.QueryRow(ctx, s.sql("SELECT count(*) > 0 FROM (SELECT FROM {{schema}}.threads WHERE name = $1 AND NOT deleted FOR UPDATE) t"), []byte(thread)).Scan(&found); err != nil || !found {
 				return err
 			}
-			tag, err := tx.Exec(ctx, s.sql(`UPDATE {{schema}}.threads t SET dropped = $2, first_ordinal = coalesce(
+			tag, err := tx.Exec(ctx, s.sql(`UPDATE {{schema}}.threads t SET version = version + 1, dropped = $2, first_ordinal = coalesce(
 					(SELECT r.ordinal FROM {{schema}}.records r WHERE r.thread = $1 AND r.seq >= $2 AND r.seq >= t.first_seq ORDER BY r.seq LIMIT 1), t.ordinal + 1)
 				WHERE t.name = $1 AND t.dropped < $2`), []byte(thread), clamp(below))
 			if err != nil || tag.RowsAffected() == 0 {

@@ -119,7 +119,7 @@ func (i *importing) finish(ctx context.Context) error {
 	}
 	b := &batchState{s: i.s, table: i.table, rows: map[string]*threadState{}}
 	b.rows[i.thread] = &threadState{records: int64(len(th.Refs)), first: provisional, firstOrd: 1, touched: true}
-	_, err := b.send(ctx, i.conn, int64(i.count))
+	_, err := b.send(ctx, i.conn, false, int64(i.count))
 	switch {
 	case retry(err):
 		return driver.ErrConflict

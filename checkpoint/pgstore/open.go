@@ -45,11 +45,13 @@ type store struct {
 
 	qmu     sync.Mutex
 	queue   []*request
-	leading int // batches on their way
+	leading int             // batches on their way
+	flying  map[string]bool // their threads
 
 	mu      sync.Mutex
 	damaged map[string]*driver.Damage // first damage found, by thread
 	owners  map[string]*lease         // of this handle, by id
+	known   map[string]*threadKnown   // threads as this handle has left them
 }
 
 // Open opens the store in a schema of a database, and makes it if it is not there. The URL is one of PostgreSQL's,
@@ -68,7 +70,7 @@ func Open(ctx context.Context, url string, o *Options) (driver.Driver, error) {
 	}
 	c := cfg.ConnConfig
 	s := &store{
-		o: *o, set: set, damaged: map[string]*driver.Damage{}, owners: map[string]*lease{},
+		o: *o, set: set, damaged: map[string]*driver.Damage{}, owners: map[string]*lease{}, known: map[string]*threadKnown{}, flying: map[string]bool{},
 		where: fmt.Sprintf("%s/%s as %s", net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), c.Database, c.User),
 	}
 	s.names = strings.NewReplacer("{{schema}}", set.schema, "{{thread_kinds}}", strconv.Itoa(int(driver.ThreadKinds)))

@@ -23,16 +23,16 @@ type threadRow struct {
 	due, created, updated             int64
 	records, events, lastSeq, cancel  int64
 	accepted, ordinal, first, dropped int64
-	firstOrd                          int64
+	firstOrd, version                 int64
 }
 
 const threadColumns = "t.name, t.epoch, t.claimed, t.owner, t.deleted, t.min_id, t.attrs, t.due, t.created, t.updated, t.records, t.events, " +
-	"t.last_seq, t.cancel, t.accepted, t.ordinal, t.first_seq, t.dropped, t.first_ordinal"
+	"t.last_seq, t.cancel, t.accepted, t.ordinal, t.first_seq, t.dropped, t.first_ordinal, t.version"
 
 func (w *threadRow) targets() []any {
 	return []any{
 		&w.name, &w.epoch, &w.claimed, &w.owner, &w.deleted, &w.minID, &w.attrs, &w.due, &w.created, &w.updated, &w.records, &w.events,
-		&w.lastSeq, &w.cancel, &w.accepted, &w.ordinal, &w.first, &w.dropped, &w.firstOrd,
+		&w.lastSeq, &w.cancel, &w.accepted, &w.ordinal, &w.first, &w.dropped, &w.firstOrd, &w.version,
 	}
 }
 

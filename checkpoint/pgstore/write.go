@@ -43,18 +43,29 @@ func errUnknown(err error) error { return fmt.Errorf("%w: %w", driver.ErrUnknown
 // transact writes a batch in one transaction. An error means that nothing was written, and that it may be tried again if it is one
 // that passes; an outcome that is not known is in the err of each append.
 //
-// Two flights of messages: the first takes the rows of the threads, in the order of their names, and reads them; the second
-// writes, commits, and waits until that is durable.
+// Two flights of messages: the first locks the rows of the threads, in the order of their names, and reads them; the second
+// writes, commits, and waits until that is durable. The first is left out if this handle knows all of the threads, and the
+// server refuses the second if that is out of date.
 func (s *store) transact(ctx context.Context, c *pgx.Conn, batch []*request) error {
-	b := &batchState{s: s, table: table.New(), rows: map[string]*threadState{}}
-	if err := b.load(ctx, c, batch); err != nil {
-		return rollback(c, err)
+	b := s.remember(batch)
+	fast := b != nil
+	if !fast {
+		b = &batchState{s: s, table: table.New(), rows: map[string]*threadState{}}
+		if err := b.load(ctx, c, batch); err != nil {
+			return rollback(c, err)
+		}
 	}
-	b.decide(batch)
+	if all := b.decide(batch); fast && !all {
+		s.forget(batch) // refused, or there already: that must be said of what is there now
+		return s.transact(ctx, c, batch)
+	}
 	if len(b.recs) == 0 {
 		return b.flushOnly(ctx, c, batch)
 	}
-	base, err := b.send(ctx, c, 0)
+	base, err := b.send(ctx, c, fast, 0)
+	if err != nil {
+		s.forget(batch)
+	}
 	switch {
 	case err == nil:
 		b.number(base, batch)
@@ -93,6 +104,7 @@ type batchState struct {
 
 // threadState is what the rules of appends do not know of a thread.
 type threadState struct {
+	version  int64
 	prior    int64 // its last_seq when it was read
 	records  int64
 	first    uint64
@@ -102,14 +114,16 @@ type threadState struct {
 	moved    bool // a head that was kept for being one
 }
 
-// load begins the transaction, locks the threads of the batch and reads what the rules need of them.
+// load begins the transaction, locks the threads of the batch and reads them and their heads.
 func (b *batchState) load(ctx context.Context, c *pgx.Conn, batch []*request) error {
-	names, threads, namespaces, whole := b.wanted(batch)
+	names := make([][]byte, len(batch))
+	for i, r := range batch {
+		names[i] = []byte(r.thread)
+	}
 	q := &pgx.Batch{}
-	q.Queue("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+	q.Queue(begin)
 	q.Queue(b.s.sql("SELECT "+threadColumns+" FROM {{schema}}.threads t WHERE t.name = ANY ($1) ORDER BY t.name FOR UPDATE"), names)
-	q.Queue(b.s.sql(`SELECT thread, namespace, id, seq, first_event, epoch FROM {{schema}}.heads WHERE (thread, namespace) IN (SELECT * FROM unnest($1::bytea[], $2::bytea[]))
-		UNION SELECT thread, namespace, id, seq, first_event, epoch FROM {{schema}}.heads WHERE thread = ANY ($3)`), threads, namespaces, whole)
+	q.Queue(b.s.sql("SELECT thread, namespace, id, seq, first_event, epoch FROM {{schema}}.heads WHERE thread = ANY ($1)"), names)
 	res := c.SendBatch(ctx, q)
 	_, err := res.Exec()
 	if err == nil {
@@ -121,6 +135,8 @@ func (b *batchState) load(ctx context.Context, c *pgx.Conn, batch []*request) er
 	return first(err, res.Close())
 }
 
+const begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+
 // first is the first error that is not nil.
 func first(errs ...error) error {
 	for _, err := range errs {
@@ -129,32 +145,6 @@ func first(errs ...error) error {
 		}
 	}
 	return nil
-}
-
-// wanted is what a batch asks of the tables: its threads, the pairs of thread and namespace whose heads count, and the threads of
-// which all do.
-func (b *batchState) wanted(batch []*request) (names, threads, namespaces, whole [][]byte) {
-	names, threads, namespaces, whole = [][]byte{}, [][]byte{}, [][]byte{}, [][]byte{}
-	for _, r := range batch {
-		name := []byte(r.thread)
-		names = append(names, name)
-		seen := map[string]bool{}
-		for _, h := range r.expect.Heads {
-			seen[h.Namespace] = true
-		}
-		for _, rec := range r.recs {
-			switch rec.Kind {
-			case driver.KindStep:
-				seen[rec.Namespace] = true
-			case driver.KindTombstone:
-				whole = append(whole, name)
-			}
-		}
-		for ns := range seen {
-			threads, namespaces = append(threads, name), append(namespaces, []byte(ns))
-		}
-	}
-	return names, threads, namespaces, whole
 }
 
 func (b *batchState) loadThreads(res pgx.BatchResults) error {
@@ -168,16 +158,21 @@ func (b *batchState) loadThreads(res pgx.BatchResults) error {
 		if err != nil {
 			return err
 		}
-		b.s.mu.Lock()
-		if d := b.s.damaged[th.Name]; d != nil && (d.Seq == 0 || d.Seq >= th.Accepted) {
-			th.Damage = d
-		}
-		b.s.mu.Unlock()
-		b.table.Put(th)
-		b.rows[th.Name] = &threadState{prior: w.lastSeq, records: w.records, first: uint64(w.first), firstOrd: uint32(w.firstOrd)}
+		b.put(th)
+		b.rows[th.Name] = &threadState{version: w.version, prior: w.lastSeq, records: w.records, first: uint64(w.first), firstOrd: uint32(w.firstOrd)}
 		return nil
 	})
 	return err
+}
+
+// put takes in a thread with the damage that this handle has found.
+func (b *batchState) put(th *table.Thread) {
+	b.s.mu.Lock()
+	defer b.s.mu.Unlock()
+	if d := b.s.damaged[th.Name]; d != nil && (d.Seq == 0 || d.Seq >= th.Accepted) {
+		th.Damage = d
+	}
+	b.table.Put(th)
 }
 
 func (b *batchState) loadHeads(res pgx.BatchResults) error {
@@ -196,25 +191,29 @@ func (b *batchState) loadHeads(res pgx.BatchResults) error {
 	return err
 }
 
-// decide applies the rules to each append in turn. What one writes the next one sees.
-func (b *batchState) decide(batch []*request) {
+// decide applies the rules to each append in turn. What one writes the next one sees. all: each of them writes.
+func (b *batchState) decide(batch []*request) (all bool) {
+	all = true
 	for _, r := range batch {
 		r.err, r.cancel = nil, 0
 		if th := b.table.Get(r.thread); th != nil && !r.expect.AnyEpoch && b.s.ownerLost(th, r.recs) {
-			r.err = fmt.Errorf("%w: the lease of this process has ended", driver.ErrFenced)
+			r.err, all = fmt.Errorf("%w: the lease of this process has ended", driver.ErrFenced), false
 			continue
 		}
 		done, err := b.table.Check(r.thread, r.expect, r.recs)
 		switch {
 		case err != nil:
-			r.err = err
-		case !done && len(r.recs) > 0:
+			r.err, all = err, false
+		case done || len(r.recs) == 0:
+			all = false
+		default:
 			b.add(r)
 		}
 		if th := b.table.Get(r.thread); th != nil {
 			r.cancel = th.Cancel
 		}
 	}
+	return all
 }
 
 // add takes the records of an append.
@@ -242,14 +241,23 @@ func (b *batchState) add(r *request) {
 	}
 }
 
-// send writes, commits and waits for the disk. After an error that Is not ErrUnknown nothing was written.
-func (b *batchState) send(ctx context.Context, c *pgx.Conn, staged int64) (base uint64, err error) {
+// send writes, commits and waits for the disk, and begins the transaction before if it is fast. After an error that Is not ErrUnknown nothing was written.
+func (b *batchState) send(ctx context.Context, c *pgx.Conn, fast bool, staged int64) (base uint64, err error) {
 	q := &pgx.Batch{}
 	args := b.arguments(staged)
+	if fast {
+		q.Queue(begin)
+	}
 	q.Queue(b.s.sql("SELECT {{schema}}.append("+placeholders(len(args))+")"), args...)
 	q.Queue("COMMIT")
 	q.Queue(b.s.sql("SELECT {{schema}}.flush()"))
 	res := c.SendBatch(ctx, q)
+	if fast {
+		if _, err := res.Exec(); err != nil {
+			_ = res.Close()
+			return 0, err
+		}
+	}
 	var number int64
 	if err := res.QueryRow().Scan(&number); errors.As(err, new(*pgconn.PgError)) {
 		_ = res.Close() // the same error: nothing of what follows was executed
@@ -279,27 +287,31 @@ func (b *batchState) flushOnly(ctx context.Context, c *pgx.Conn, batch []*reques
 	return c.SendBatch(ctx, q).Close()
 }
 
-// number gives records the numbers that the server gave them.
+// number gives records the numbers that the server gave them, and remembers the threads.
 func (b *batchState) number(base uint64, batch []*request) {
-	real := func(n *uint64) {
-		if *n >= provisional {
-			*n += base - provisional
-		}
-	}
 	for _, r := range batch {
-		real(&r.cancel)
+		real(&r.cancel, base)
 		for _, rec := range r.recs {
 			if r.err == nil {
-				real(&rec.Seq)
+				real(&rec.Seq, base)
 			}
 		}
 	}
 	b.s.mu.Lock()
 	defer b.s.mu.Unlock()
-	for _, name := range b.threads {
-		if th := b.table.Get(name); th.Damage == nil {
+	for name, st := range b.rows {
+		th := b.table.Get(name)
+		if th.Damage == nil {
 			delete(b.s.damaged, name)
 		}
+		b.s.learn(th, st, base)
+	}
+}
+
+// real makes a provisional number the one that the server gave.
+func real(n *uint64, base uint64) {
+	if *n >= provisional {
+		*n += base - provisional
 	}
 }
 

@@ -16,7 +16,8 @@ INSERT INTO {{schema}}.life DEFAULT VALUES;
 
 CREATE TABLE {{schema}}.threads (
 	name          bytea PRIMARY KEY,
-	prior         bigint NOT NULL,   -- last_seq before the newest append: it must be what that append has seen
+	version       bigint NOT NULL,   -- one more with each change of the row
+	prior         bigint NOT NULL,   -- last_seq before the newest append
 	epoch         bigint NOT NULL,
 	claimed       boolean NOT NULL,
 	owner         bytea NOT NULL,
@@ -96,13 +97,13 @@ CREATE FUNCTION {{schema}}.recount(name_ bytea) RETURNS void LANGUAGE sql AS $$
 	WHERE t.name = name_
 $$;
 
--- append writes what a client has decided under the locks of its threads, and returns the number that the first record would
--- have with offset 0: numbers from 2^62 on are offsets to it.
+-- append writes what a client has decided, and returns the number that the first record would have with offset 0: numbers from
+-- 2^62 on are offsets to it. It refuses everything if a thread has been changed since the client has seen it.
 --
 -- From the log lock to the end of the transaction nobody else commits an append, so seq grows in the order of commits. The
 -- transaction does not wait for the disk: others take the lock while it is on its way there. The client waits with flush.
 CREATE FUNCTION {{schema}}.append(
-	t_name bytea[], t_prior bigint[], t_epoch bigint[], t_claimed boolean[], t_owner bytea[], t_deleted boolean[],
+	t_name bytea[], t_version bigint[], t_prior bigint[], t_epoch bigint[], t_claimed boolean[], t_owner bytea[], t_deleted boolean[],
 	t_min_id bytea[], t_attrs bytea[], t_due bigint[], t_created bigint[], t_updated bigint[], t_records bigint[],
 	t_events bigint[], t_last_seq bigint[], t_cancel bigint[], t_accepted bigint[], t_ordinal bigint[],
 	t_first_seq bigint[], t_dropped bigint[], t_first_ordinal bigint[],
@@ -119,6 +120,8 @@ DECLARE
 	done bigint;
 BEGIN
 	PERFORM set_config('synchronous_commit', 'off', true);
+	-- Threads before the log, and in order: nobody waits for a thread and keeps all others waiting.
+	PERFORM FROM {{schema}}.threads t WHERE t.name = ANY (t_name) ORDER BY t.name FOR UPDATE;
 	PERFORM pg_advisory_xact_lock('{{schema}}.log'::regclass::oid::int, 0);
 	base := nextval('{{schema}}.log');
 	IF NOT EXISTS (SELECT FROM {{schema}}.life) THEN
@@ -129,27 +132,27 @@ BEGIN
 	PERFORM setval('{{schema}}.log', base + cardinality(r_seq) + staged - 1);
 
 	INSERT INTO {{schema}}.threads AS t
-	SELECT v.name, v.prior, v.epoch, v.claimed, v.owner, v.deleted, v.min_id, v.attrs, v.due, v.created, v.updated, v.records, v.events,
+	SELECT v.name, v.version, v.prior, v.epoch, v.claimed, v.owner, v.deleted, v.min_id, v.attrs, v.due, v.created, v.updated, v.records, v.events,
 		CASE WHEN v.last_seq >= mark THEN v.last_seq - mark + base ELSE v.last_seq END,
 		CASE WHEN v.cancel >= mark THEN v.cancel - mark + base ELSE v.cancel END,
 		CASE WHEN v.accepted >= mark THEN v.accepted - mark + base ELSE v.accepted END,
 		v.ordinal,
 		CASE WHEN v.first_seq >= mark THEN v.first_seq - mark + base ELSE v.first_seq END,
 		v.dropped, v.first_ordinal
-	FROM unnest(t_name, t_prior, t_epoch, t_claimed, t_owner, t_deleted, t_min_id, t_attrs, t_due, t_created, t_updated, t_records,
+	FROM unnest(t_name, t_version, t_prior, t_epoch, t_claimed, t_owner, t_deleted, t_min_id, t_attrs, t_due, t_created, t_updated, t_records,
 		t_events, t_last_seq, t_cancel, t_accepted, t_ordinal, t_first_seq, t_dropped, t_first_ordinal)
-		AS v (name, prior, epoch, claimed, owner, deleted, min_id, attrs, due, created, updated, records,
+		AS v (name, version, prior, epoch, claimed, owner, deleted, min_id, attrs, due, created, updated, records,
 		events, last_seq, cancel, accepted, ordinal, first_seq, dropped, first_ordinal)
 	ON CONFLICT (name) DO UPDATE SET
-		prior = EXCLUDED.prior, epoch = EXCLUDED.epoch, claimed = EXCLUDED.claimed, owner = EXCLUDED.owner,
+		version = EXCLUDED.version, prior = EXCLUDED.prior, epoch = EXCLUDED.epoch, claimed = EXCLUDED.claimed, owner = EXCLUDED.owner,
 		deleted = EXCLUDED.deleted, min_id = EXCLUDED.min_id, attrs = EXCLUDED.attrs, due = EXCLUDED.due, created = EXCLUDED.created,
 		updated = EXCLUDED.updated, records = EXCLUDED.records, events = EXCLUDED.events, last_seq = EXCLUDED.last_seq,
 		cancel = EXCLUDED.cancel, accepted = EXCLUDED.accepted, ordinal = EXCLUDED.ordinal, first_seq = EXCLUDED.first_seq,
 		dropped = EXCLUDED.dropped, first_ordinal = EXCLUDED.first_ordinal
-	WHERE t.last_seq = EXCLUDED.prior;
+	WHERE t.version = EXCLUDED.version - 1 AND t.last_seq = EXCLUDED.prior;
 	GET DIAGNOSTICS done = ROW_COUNT;
 	IF done <> cardinality(t_name) THEN
-		RAISE EXCEPTION 'a thread was made by somebody else' USING ERRCODE = 'DH001';
+		RAISE EXCEPTION 'a thread was changed by somebody else' USING ERRCODE = 'DH001';
 	END IF;
 
 	IF cardinality(ended) > 0 THEN
