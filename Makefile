@@ -26,7 +26,8 @@ integration: vet lint race nested guests-check wat first-contact cross fuzz cras
 
 integration-postgres: ## the Postgres store against a server of its own, which is killed and started again (installed if missing)
 	scripts/postgres.sh install
-	DASHHOST_POSTGRES=$${DASHHOST_POSTGRES:-1} $(GO) test -count=1 -timeout 20m -run 'Postgres' ./checkpoint/... ./host ./cmd/dashhost
+	DASHHOST_POSTGRES=$${DASHHOST_POSTGRES:-1} $(GO) test -count=1 -timeout 20m -run 'Postgres' ./checkpoint/pgstore -rapid.checks=25
+	DASHHOST_POSTGRES=$${DASHHOST_POSTGRES:-1} $(GO) test -count=1 -timeout 20m -run 'Postgres' ./host ./cmd/dashhost
 
 langgraph: ## LangGraph's own suites over our store, in JavaScript and in Python (npm and PyPI packages, pinned)
 	scripts/langgraph.sh js python
