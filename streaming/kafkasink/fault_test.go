@@ -141,20 +141,25 @@ func TestTimeOfTheEventIsNoDeadline(t *testing.T) {
 
 // While a partition fails, what others took is not sent twice, and its class says that part of the batch is there.
 func TestOnePartitionFails(t *testing.T) {
-	cluster, target := fake(t)
-	s := openSink(t, target, &Options{Timeout: time.Second})
-	defer shut(t, s)
-	fault := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Partitions: []int32{1}, Err: kerr.NotLeaderForPartition, Count: -1})
-	batch := batchOf(70)
-	n, err := s.Write(t.Context(), "s", batch)
-	if err == nil || driver.ClassOf(err) != driver.Unknown || n >= 70 {
-		t.Fatalf("%d taken, %v, want unknown", n, err)
+	for _, answer := range []*kerr.Error{kerr.NotLeaderForPartition, kerr.TopicAuthorizationFailed} {
+		t.Run(answer.Message, func(t *testing.T) {
+			t.Parallel()
+			cluster, target := fake(t)
+			s := openSink(t, target, &Options{Timeout: time.Second})
+			defer shut(t, s)
+			fault := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Partitions: []int32{1}, Err: answer, Count: -1})
+			batch := batchOf(70)
+			n, err := s.Write(t.Context(), "s", batch)
+			if err == nil || driver.ClassOf(err) != driver.Unknown || n >= 70 {
+				t.Fatalf("%d taken, %v, want unknown", n, err)
+			}
+			fault.Remove()
+			if more, err := s.Write(t.Context(), "s", batch[n:]); err != nil || more != 70-n {
+				t.Fatalf("%d more taken, %v", more, err)
+			}
+			onceEach(t, target, batch)
+		})
 	}
-	fault.Remove()
-	if more, err := s.Write(t.Context(), "s", batch[n:]); err != nil || more != 70-n {
-		t.Fatalf("%d more taken, %v", more, err)
-	}
-	onceEach(t, target, batch)
 }
 
 // A Write that is left goes on; when it is written again, what arrived meanwhile is not sent twice.

@@ -143,13 +143,23 @@ func create(t testing.TB, target *Target, topic string, partitions int32, maxByt
 
 func createWith(t testing.TB, cl *kgo.Client, topic string, partitions int32, maxBytes int) {
 	t.Helper()
-	limit := fmt.Sprint(maxBytes)
-	r, err := kadm.NewClient(cl).CreateTopic(t.Context(), partitions, 1, map[string]*string{"max.message.bytes": &limit}, topic)
+	limit, adm := fmt.Sprint(maxBytes), kadm.NewClient(cl)
+	r, err := adm.CreateTopic(t.Context(), partitions, 1, map[string]*string{"max.message.bytes": &limit}, topic)
 	if err == nil {
 		err = r.Err
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+	for { // the broker that answers need not have heard of it yet
+		d, err := adm.ListTopics(t.Context(), topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d[topic].Err == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
 
