@@ -7,7 +7,7 @@ N               ?= 200
 FUZZTIME        ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race integration integration-kafka integration-postgres langgraph langgraph-bench nested guests guests-check wat first-contact cross vet lint bench bench-guest bench-store bench-stream crash crowd stream fuzz soak generate cover
+.PHONY: help build test race integration integration-kafka integration-postgres langgraph langgraph-bench nested guests guests-check wat first-contact cross vet lint bench bench-guest bench-store bench-stream crash powercut bitflip twoprocess crowd stream fuzz soak generate cover
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,8 +96,18 @@ integration-kafka: ## the Kafka sink and reader against a real broker (scripts/k
 	scripts/kafka.sh install
 	DASHHOST_KAFKA=1 $(GO) test -count=1 -timeout 20m -run '^TestReal' -v ./streaming/kafkasink
 
+powercut: ## cut the power after every operation of save, rotate, snapshot, prune, delete, create and repair; fill the disk
+	$(GO) test -count=1 -timeout 60m -run 'PowerCut|TestFaults|TestFailedSync|TestFullEverywhere' -v ./checkpoint/filestore
+
+bitflip: ## flip bits of a store of 64 KiB one at a time, cut it at its bytes (all of them with DASHHOST_SOAK=1: hours)
+	$(GO) test -count=1 -timeout 12h -run '^TestBitflip$$|EveryBitCounts|Truncated' -v ./checkpoint/filestore
+
+twoprocess: ## processes on one store: 1000 saves each, kills, one stopped with the lock, one that takes over, one that prunes
+	$(GO) test -count=1 -timeout 60m -run 'TwoProcesses|TestKill|TestStopped|TestTakeOver|TestPruneBeside' -v ./checkpoint/filestore
+
 soak: ## the long forms: every bit of a store, 10,000 kills, 10 minutes of each fuzz target
-	DASHHOST_SOAK=1 $(GO) test -count=1 -timeout 4h ./checkpoint/...
+	DASHHOST_SOAK=1 $(MAKE) powercut bitflip twoprocess
+	DASHHOST_SOAK=1 $(GO) test -count=1 -timeout 4h -skip 'PowerCut|TestF|Bitflip|EveryBit|Truncated|TwoProcesses|TestKill|TestStopped|TestTakeOver|TestPruneBeside' ./checkpoint/...
 	$(MAKE) crash N=10000
 	$(MAKE) fuzz FUZZTIME=10m
 	DASHHOST_KAFKA=1 DASHHOST_KAFKA_DOWN=10m $(GO) test -count=1 -timeout 30m -run '^TestRealBrokerIsDown$$' -v ./streaming/kafkasink
