@@ -114,8 +114,17 @@ func (s *Store) claim(ctx context.Context, thread string, me Owner, o *ClaimOpti
 	if err != nil {
 		return nil, err
 	}
+	crashed, isNew := t.Claimed, t.Records == 0
+	if t.Claimed { // the holder may have gone on since we looked; now that our claim stands it cannot
+		if t, err = s.d.Thread(ctx, thread); err != nil {
+			return nil, s.appendError(thread, err)
+		}
+		if t.Epoch != recs[0].Epoch {
+			return nil, fmt.Errorf("thread %q: %w", thread, ErrFenced)
+		}
+	}
 	c := &Claim{
-		s: s, thread: thread, owner: me.ID, epoch: recs[0].Epoch, seq: recs[0].Seq, crashed: t.Claimed, isNew: t.Records == 0, commit: commit,
+		s: s, thread: thread, owner: me.ID, epoch: recs[0].Epoch, seq: recs[0].Seq, crashed: crashed, isNew: isNew, commit: commit,
 		heads: make(map[string]string, len(t.Heads)), deltas: map[string]*deltas{}, minID: t.MinID, last: now,
 	}
 	for _, h := range t.Heads {
