@@ -60,6 +60,35 @@
 // A store is made in a folder that is new or empty, or that holds only what is left of making one; the identity is written last.
 // If a folder has no identity but segments with frames, their heads tell it. Nothing is removed but segments that were never used.
 //
+// # Dropping and pruning
+//
+// A Floor record says what of its thread is not wanted any more (Drop), repeats records that stood in old segments, and repeats what is
+// known of the thread. Its frame has version 2; its columns have, behind its own record:
+//
+//	Columns 3: Floor   4: Kept, repeated: a Record as above, with  15: sequence  16: epoch  17: first event  18: ordinal
+//	Floor   1: records with a lower sequence are dropped  2: segment before which nothing is kept
+//	        3: ordinal of the first Floor record that tells of what was kept  4: state of the thread, as in the index
+//
+// Kept records stay what they were: sequence, epoch, events, ordinal and time are the old ones, only their place is new. Prune copies
+// what is wanted in the oldest segments to the end, a batch at a time, syncs, begins a segment whose head has the floor, and only then
+// removes files. Reading begins at the floor. A thread whose first records are gone is known from its Floor record; if that does not
+// come before the head with the floor, the thread is damaged. A segment that is missing above the floor is damage; a reader that
+// misses one looks at the floor, and if it has risen reads again.
+//
+// # Repair
+//
+// Damaged bytes are copied to quarantine, a bad copy of a head is written again from the other one, and a record in a reserved
+// thread says so. The bytes stay where they are until the log is pruned past them.
+//
+// # Versions
+//
+//	1  the first
+//	2  frames of imports and Floor records, segment heads with a floor
+//
+// A store is made as version 1 and says 2, in its identity, before the first thing is written that needs it; a program that knows
+// only 1 then refuses it by name. Both are read as they are: there is nothing to migrate, and testdata has a store of each that every
+// later version has to read. To bring a store back to version 1, copy it into a new one.
+//
 // # A failed fsync
 //
 // What was written since the last good one may be in the cache and not on the disk, and the next fsync would not say so. So that
