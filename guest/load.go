@@ -30,7 +30,8 @@ type ModuleOptions struct {
 	// hold beside them. Signatures are the lines of the module's signature file, see package signature.
 	Signers    []signature.PublicKey
 	Signatures []string
-	// Trusted takes modules with exceptions, which the runtime does not contain safely. Default false.
+	// Trusted takes modules with exceptions, when the runtime handles them rightly: it loses locals, and does not keep
+	// exceptions alive that a guest holds. Default false.
 	// A trusted module that uses them is refused with ErrNotInVersion.
 	Trusted bool
 }

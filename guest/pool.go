@@ -45,7 +45,7 @@ const defaultReuseMax = 10_000
 // Result is how a call ended that the guest ended itself.
 type Result struct {
 	Status     abi.Status    // abi.Done, abi.Failed or abi.Interrupted
-	Fuel       uint64        // units that were charged: the same for the same module, input and answers of the Host
+	Fuel       uint64        // units that were charged, see package meter; a call that traps may have done up to 100,000 more or less
 	Memory     int64         // size of the instance's memory at the end, bytes
 	LogDropped int64         // bytes of log and standard output over limit log
 	Duration   time.Duration // of dash_run

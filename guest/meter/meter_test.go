@@ -50,7 +50,7 @@ func TestGuestsRewrite(t *testing.T) {
 		if err != nil || !bytes.Equal(out, again) {
 			t.Errorf("%s: two rewrites differ (%v)", file, err)
 		}
-		if _, err := wasmbin.Decode(out, &wasmbin.Options{Bounds: wasmbin.Bounds{BodyBytes: 1 << 24, Blocks: 1 << 20, Branches: 1 << 20}}); err != nil {
+		if _, err := wasmbin.Decode(out, &wasmbin.Options{Exceptions: true, Bounds: generous}); err != nil {
 			t.Errorf("%s: the result is refused: %v", file, err)
 		}
 		if _, err := rewrite(out); !errors.Is(err, meter.ErrReserved) {
@@ -63,6 +63,7 @@ func TestGuestsRewrite(t *testing.T) {
 var endless = map[string][]byte{
 	"loop":     fn(0x03, 0x40, 0x0c, 0x00, 0x0b),                                                                      // loop br 0 end
 	"recurse":  fn(0x10, 0x00),                                                                                        // call 0
+	"late":     fn(0x10, 0x00, 0x03, 0x40, 0x0b),                                                                      // call 0, then a loop
 	"doubling": doubling(),                                                                                            // f_n calls f_{n+1} twice, 60 deep
 	"br_table": fn(0x03, 0x40, 0x41, 0x00, 0x0e, 0x02, 0x00, 0x00, 0x00, 0x0b),                                        // loop br_table
 	"nested":   fn(0x03, 0x40, 0x03, 0x40, 0x41, 0x00, 0x0d, 0x00, 0x0c, 0x01, 0x0b, 0x0b),                            // loop loop br_if br end end

@@ -1,8 +1,10 @@
 package meter_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/build"
 	"os"
@@ -23,7 +25,7 @@ import (
 	"github.com/dashhost/dashhost/guest/wasmbin"
 )
 
-const features = api.CoreFeaturesV2 | experimental.CoreFeaturesExtendedConst
+const features = api.CoreFeaturesV2 | experimental.CoreFeaturesExtendedConst | experimental.CoreFeaturesExceptionHandling
 
 // specDir finds the specification's test suite that wazero carries.
 func specDir(t testing.TB) string {
@@ -60,9 +62,9 @@ type value struct {
 }
 
 // TestSpecSuiteMetered runs every action of the suite on a metered and on an
-// untouched instance: results, traps and exported globals are the same.
+// untouched instance: results, traps, memories and exported globals are the same.
 func TestSpecSuiteMetered(t *testing.T) {
-	for _, suite := range []string{"v1", "v2", "extended-const"} {
+	for _, suite := range []string{"v1", "v2", "extended-const", "exception-handling"} {
 		t.Run(suite, func(t *testing.T) {
 			files, err := filepath.Glob(filepath.Join(specDir(t), suite, "testdata", "*.json"))
 			if err != nil || len(files) == 0 {
@@ -98,6 +100,14 @@ type side struct {
 	metered bool
 	current api.Module
 	named   map[string]api.Module
+	all     []instance
+}
+
+// instance is a module that was instantiated, and what can be seen of its state.
+type instance struct {
+	api.Module
+	memory  bool
+	globals []string // names of those that it exports
 }
 
 func newSide(t *testing.T, metered bool) *side {
@@ -135,7 +145,7 @@ func addMeterFuncs(ctx context.Context, rt wazero.Runtime, refuel, deepen func(i
 }
 
 func rewrite(b []byte) ([]byte, error) {
-	m, err := wasmbin.Decode(b, nil)
+	m, err := wasmbin.Decode(b, &wasmbin.Options{Exceptions: true})
 	if err != nil {
 		return nil, err
 	}
@@ -145,9 +155,11 @@ func rewrite(b []byte) ([]byte, error) {
 	return wasmbin.Encode(m), nil
 }
 
-// load instantiates a module and gives the text of what went wrong.
-func (s *side) load(b []byte, c *command) string {
+// load instantiates a module, under a name if it has one, and gives the text of what went wrong.
+func (s *side) load(b []byte, c *command, name string) string {
 	ctx := context.Background()
+	s.current = nil
+	in := visible(b)
 	if s.metered {
 		var err error
 		if b, err = rewrite(b); err != nil {
@@ -158,11 +170,15 @@ func (s *side) load(b []byte, c *command) string {
 	if err != nil {
 		return "compile"
 	}
-	mod, err := s.rt.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	if s.rt.Module(name) != nil {
+		name = "" // a second one of that name, which nobody imports from
+	}
+	mod, err := s.rt.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName(name).WithStartFunctions())
 	if err != nil {
 		return "instantiate: " + startIndex.ReplaceAllString(firstLine(err), "start function") // its index moves
 	}
-	s.current = mod
+	s.current, in.Module = mod, mod
+	s.all = append(s.all, in)
 	if c.Name != "" {
 		s.named[c.Name] = mod
 	}
@@ -256,7 +272,8 @@ func runScript(t *testing.T, file string, counts map[string]int) {
 	plain, metered := newSide(t, false), newSide(t, true)
 	defer plain.rt.Close(context.Background())   //nolint:errcheck // a test's runtime
 	defer metered.rt.Close(context.Background()) //nolint:errcheck // a test's runtime
-	for _, c := range script.Commands {
+	names := registered(script.Commands)
+	for i, c := range script.Commands {
 		where := fmt.Sprintf("%s:%d", filepath.Base(file), c.Line)
 		switch c.Type {
 		case "module", "assert_uninstantiable", "assert_unlinkable":
@@ -264,8 +281,15 @@ func runScript(t *testing.T, file string, counts map[string]int) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			compare(t, where, plain.load(b, &c), metered.load(b, &c), counts)
-		case "action", "assert_return", "assert_trap", "assert_exhaustion":
+			if f := refused(b); f != "" {
+				counts["left out: module of feature "+f]++
+				plain.current, metered.current = nil, nil
+				continue
+			}
+			compare(t, where, plain.load(b, &c, names[i]), metered.load(b, &c, names[i]), counts)
+		case "register":
+			counts["name of a module"]++ // which it has had from the beginning
+		case "action", "assert_return", "assert_trap", "assert_exhaustion", "assert_exception":
 			compare(t, where, plain.act(&c), metered.act(&c), counts)
 		case "assert_malformed", "assert_invalid":
 			if strings.HasSuffix(c.Filename, ".wat") {
@@ -286,8 +310,82 @@ func runScript(t *testing.T, file string, counts map[string]int) {
 			}
 			counts["invalid stays invalid"]++
 		default:
-			counts["left out: "+c.Type]++ // register: what imports from it does not link, on both sides
+			counts["left out: "+c.Type]++
 		}
+	}
+	if n := len(plain.all); n != len(metered.all) {
+		t.Fatalf("%s: %d instances, metered %d", file, n, len(metered.all))
+	}
+	for i := range plain.all {
+		compareState(t, fmt.Sprintf("%s: instance %d", filepath.Base(file), i), plain.all[i], metered.all[i], counts)
+	}
+}
+
+// registered gives the names under which modules are registered, by the index of the command that makes them.
+func registered(commands []command) map[int]string {
+	names, named, last := map[int]string{}, map[string]int{}, 0
+	for i, c := range commands {
+		switch c.Type {
+		case "module":
+			last = i
+			if c.Name != "" {
+				named[c.Name] = i
+			}
+		case "register":
+			target := last
+			if c.Name != "" {
+				target = named[c.Name]
+			}
+			if names[target] == "" {
+				names[target] = c.As
+			}
+		}
+	}
+	return names
+}
+
+// refused gives the feature for which package wasmbin refuses a module, "" if it does not, or if the module is faulty.
+func refused(b []byte) string {
+	_, err := wasmbin.Decode(b, &wasmbin.Options{Exceptions: true})
+	var e *wasmbin.FeatureError
+	if errors.As(err, &e) {
+		return e.Feature.String()
+	}
+	return ""
+}
+
+// visible says what can be seen of instances of a module.
+func visible(b []byte) instance {
+	m, err := wasmbin.Decode(b, &wasmbin.Options{Exceptions: true})
+	if err != nil {
+		return instance{}
+	}
+	memory, _ := m.Memory()
+	in := instance{memory: memory != nil}
+	for _, e := range m.Exports {
+		if e.Kind == wasmbin.KindGlobal && !m.GlobalType(e.Index).Type.IsRef() {
+			in.globals = append(in.globals, e.Name)
+		}
+	}
+	return in
+}
+
+// compareState compares what can be seen of two instances: memories, and globals that the guest exports.
+func compareState(t *testing.T, where string, plain, metered instance, counts map[string]int) {
+	t.Helper()
+	if plain.memory {
+		a, _ := plain.Memory().Read(0, plain.Memory().Size())
+		b, _ := metered.Memory().Read(0, metered.Memory().Size())
+		if !bytes.Equal(a, b) {
+			t.Errorf("%s: memories differ", where)
+		}
+		counts["memories alike"]++
+	}
+	for _, name := range plain.globals {
+		if a, b := plain.ExportedGlobal(name), metered.ExportedGlobal(name); a.Get() != b.Get() {
+			t.Errorf("%s: global %s is %v, metered %v", where, name, a, b)
+		}
+		counts["globals alike"]++
 	}
 }
 
@@ -297,7 +395,7 @@ func compare(t *testing.T, where, plain, metered string, counts map[string]int) 
 	case plain != metered:
 		t.Errorf("%s: plain %s, metered %s", where, plain, metered)
 	case strings.HasPrefix(plain, "no "):
-		counts["left out: needs a registered module"]++
+		counts["left out: "+plain]++
 	default:
 		counts["same"]++
 	}

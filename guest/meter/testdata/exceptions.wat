@@ -1,0 +1,52 @@
+;; Exceptions thrown and caught in all ways, in loops and recursions. Built by smith.sh, as wabt does not know the instructions.
+(module
+  (memory (export "memory") 1)
+  (tag $t (param i32))
+  (tag $u)
+  (global $left (export "left") (mut i32) (i32.const 0))
+  (func $boom (param $n i32) (result i32)
+    (if (i32.and (local.get $n) (i32.const 1)) (then (throw $t (local.get $n))))
+    (if (i32.and (local.get $n) (i32.const 2)) (then (throw $u)))
+    (i32.add (local.get $n) (i32.const 100)))
+  ;; A loop that throws out of itself, with branches out of blocks around.
+  (func $search (export "search") (param $n i32) (result i32)
+    (local $i i32)
+    (block $none
+      (block $u
+        (block $t (result i32)
+          (try_table (catch $t $t) (catch $u $u)
+            (loop $again
+              (local.set $i (i32.add (local.get $i) (i32.const 4)))
+              (br_if $again (i32.lt_u (local.get $i) (i32.const 400)))
+              (drop (call $boom (local.get $n)))
+              (br $none)))
+          (unreachable))
+        (global.set $left)
+        (return (i32.const 1)))
+      (return (i32.const 2)))
+    (i32.const 3))
+  ;; Throws through many calls, and calls again after it has caught.
+  (func $down (export "down") (param $n i32) (result i32)
+    (if (i32.lt_u (local.get $n) (i32.const 4)) (then (return (call $boom (local.get $n)))))
+    (i32.add (call $down (i32.sub (local.get $n) (i32.const 4))) (i32.const 1)))
+  (func (export "again") (param $n i32) (result i32)
+    (call $once (local.get $n))
+    (call $once (i32.add (local.get $n) (i32.const 1)))
+    (call $once (i32.add (local.get $n) (i32.const 2)))
+    (i32.add (call $search (local.get $n)) (global.get $left)))
+  (func $once (param $n i32)
+    (block $all
+      (try_table (catch_all $all)
+        (global.set $left (i32.add (global.get $left) (call $down (local.get $n)))))
+      (return))
+    (global.set $left (i32.mul (global.get $left) (i32.const 3))))
+  ;; Catches with the exception, and throws it again.
+  (func (export "rethrow") (param $n i32) (result i32)
+    (block $out (result i32)
+      (try_table (result i32) (catch $t $out)
+        (block $ref (result exnref)
+          (try_table (result exnref) (catch_all_ref $ref)
+            (drop (call $down (local.get $n)))
+            (return (i32.const -1))))
+        (throw_ref))))
+  (func (export "uncaught") (param $n i32) (result i32) (call $down (local.get $n))))

@@ -1,0 +1,55 @@
+;; Ways to recurse, and ways out of functions that do. For package meter.
+(module
+  (memory (export "memory") 1)
+  (type $step (func (param i32) (result i32)))
+  (table funcref (elem $indirect $even))
+  (func $rec (export "rec") (param $n i32) (result i32)
+    (if (i32.eqz (local.get $n)) (then (return (i32.const 0))))
+    (i32.add (call $rec (i32.sub (local.get $n) (i32.const 1))) (i32.const 1)))
+  (func $indirect (export "indirect") (param $n i32) (result i32)
+    (if (i32.eqz (local.get $n)) (then (return (i32.const 0))))
+    (i32.add (call_indirect (type $step) (i32.sub (local.get $n) (i32.const 1)) (i32.const 0)) (i32.const 1)))
+  (func $even (export "mutual") (param $n i32) (result i32)
+    (if (i32.eqz (local.get $n)) (then (return (i32.const 0))))
+    (i32.add (call $odd (i32.sub (local.get $n) (i32.const 1))) (i32.const 1)))
+  (func $odd (param $n i32) (result i32)
+    (if (i32.eqz (local.get $n)) (then (return (i32.const 0))))
+    (i32.add (call $even (i32.sub (local.get $n) (i32.const 1))) (i32.const 1)))
+  ;; Never returns from the call, and calls another first.
+  (func $cold (export "cold") (param $n i32)
+    (if (i32.eqz (local.get $n)) (then (unreachable)))
+    (drop (call $rec (i32.const 3)))
+    (if (i32.gt_u (local.get $n) (i32.const 0)) (then
+      (call $cold (i32.sub (local.get $n) (i32.const 1)))
+      (unreachable))))
+  ;; The same, out of the block in which it calls others, and with no others on every second way.
+  (func $aside (export "aside") (param $n i32)
+    (if (i32.and (local.get $n) (i32.const 1)) (then (drop (call $rec (i32.const 3)))))
+    (if (i32.eqz (local.get $n)) (then (return)))
+    (call $aside (i32.sub (local.get $n) (i32.const 1)))
+    (unreachable))
+  ;; In loops, in both arms of an if, out by br, br_table, return and the end.
+  (func $ways (export "ways") (param $n i32) (result i32)
+    (local $i i32)
+    (block $out (result i32)
+      (if (i32.eqz (local.get $n)) (then (return (i32.const 1))))
+      (loop $again
+        (if (i32.and (local.get $i) (i32.const 1))
+          (then (drop (call $ways (i32.shr_u (local.get $n) (i32.const 2)))))
+          (else (drop (call $rec (i32.shr_u (local.get $n) (i32.const 1))))))
+        (local.set $i (i32.add (local.get $i) (i32.const 1)))
+        (br_if $again (i32.lt_u (local.get $i) (i32.const 4))))
+      (drop (br_if $out (call $rec (local.get $n)) (i32.gt_u (local.get $n) (i32.const 40))))
+      (br_table $out 1 $out (call $rec (local.get $n)) (i32.and (local.get $n) (i32.const 3)))))
+  ;; Calls a recursive function from one that is not, again and again.
+  (func $between (param $n i32) (result i32)
+    (i32.add (call $rec (local.get $n)) (call $rec (local.get $n))))
+  (func (export "siblings") (param $n i32) (result i32)
+    (local $i i32) (local $sum i32)
+    (loop $again
+      (local.set $sum (i32.add (local.get $sum) (call $between (local.get $n))))
+      (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 500))))
+    (local.get $sum))
+  ;; A chain without recursion that takes much.
+  (func $wide (param $n i32) (result i32) (local i64 i64 i64 i64 i64 i64 i64 i64) (i32.add (local.get $n) (i32.const 1)))
+  (func (export "chain") (param $n i32) (result i32) (call $wide (call $wide (call $wide (local.get $n))))))
