@@ -106,9 +106,9 @@ func TestImportHostile(t *testing.T) {
 	}
 	for i := range lines {
 		cut := strings.Join(lines[:i], "")
-		refused(t, fmt.Sprint("cut before line ", i+1), cut, int64(i+1), whole(i+1))
-		refused(t, fmt.Sprint("cut in line ", i+1), cut+lines[i][:len(lines[i])/2], int64(i+1), whole(i+1))
-		refused(t, fmt.Sprint("newline missing at line ", i+1), strings.TrimSuffix(cut+lines[i], "\n"), int64(i+1), whole(i+1))
+		_ = refused(t, fmt.Sprint("cut before line ", i+1), cut, int64(i+1), whole(i+1))
+		_ = refused(t, fmt.Sprint("cut in line ", i+1), cut+lines[i][:len(lines[i])/2], int64(i+1), whole(i+1))
+		_ = refused(t, fmt.Sprint("newline missing at line ", i+1), strings.TrimSuffix(cut+lines[i], "\n"), int64(i+1), whole(i+1))
 		rest := strings.Join(lines[i+1:], "")
 		for what, line := range map[string]string{
 			"space":   strings.Replace(lines[i], ":", ": ", 1),

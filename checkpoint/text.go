@@ -200,7 +200,7 @@ func appendText(b []byte, s string) []byte {
 
 // isText says whether v may stand in a line as it is, and is found there again byte for byte.
 func isText(v []byte) bool {
-	return bytes.IndexAny(v, "\r\n") < 0 && len(bytes.TrimSpace(v)) == len(v) && shallow(v) && utf8.Valid(v) && json.Valid(v)
+	return !bytes.ContainsAny(v, "\r\n") && len(bytes.TrimSpace(v)) == len(v) && shallow(v) && utf8.Valid(v) && json.Valid(v)
 }
 
 // isElements says whether v between brackets may stand in a line.

@@ -164,12 +164,12 @@ func (h *hostile) ended(err error, deadline time.Duration) error {
 	var start *StartError
 	switch {
 	case !errors.As(err, &limit):
-		return fmt.Errorf("ended with %T %v, a *LimitError is wanted", err, err)
+		return fmt.Errorf("ended with %T %w, a *LimitError is wanted", err, err)
 	case !slices.Contains(h.limits, limit.Limit):
-		return fmt.Errorf("ended by %v, wanted one of %v", err, h.limits)
+		return fmt.Errorf("ended by %w, wanted one of %v", err, h.limits)
 	case strings.HasSuffix(limit.Limit, "deadline") && limit.Max != deadline.Microseconds(),
 		limit.Got < limit.Max, limit.Field != "limits."+limit.Limit:
-		return fmt.Errorf("limit %+v", limit)
+		return fmt.Errorf("limit %+v: %w", *limit, err)
 	case errors.As(err, &start) != h.start:
 		return fmt.Errorf("in the start phase: %v, wanted %v: %v", !h.start, h.start, err)
 	}

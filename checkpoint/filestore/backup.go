@@ -83,7 +83,7 @@ func (s *store) Backup(ctx context.Context, w io.Writer, p driver.Progress) (*dr
 // backup is one Backup on its way.
 type backup struct {
 	s      *store
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // of the one call that it is
 	out    *tar.Writer
 	told   driver.Progress
 	files  []pinned

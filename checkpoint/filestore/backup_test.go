@@ -156,7 +156,7 @@ func TestBackupOfWriters(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	cmd.Wait() // it was killed
+	_ = cmd.Wait() // it was killed
 }
 
 // TestBackupHostile: a backup that is cut anywhere, or changed anywhere, restores nothing, or, if what was changed means nothing,

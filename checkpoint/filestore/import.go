@@ -51,7 +51,7 @@ func (s *store) Import(ctx context.Context, thread string, recs iter.Seq2[*drive
 // importer gathers the records of a thread into frames.
 type importer struct {
 	s      *store
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // of the one call that it is
 	thread string
 	group  []*driver.Record // of one epoch, their events without a gap
 	bytes  int

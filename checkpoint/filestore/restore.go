@@ -88,7 +88,7 @@ func restore(ctx context.Context, dir string, r io.Reader, p driver.Progress) (*
 
 // restoring is one Restore on its way.
 type restoring struct {
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // of the one call that it is
 	fs   vfs.FS
 	dir  string
 	in   *tar.Reader

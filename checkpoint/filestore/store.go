@@ -247,7 +247,7 @@ func (s *store) raiseFloor(number uint32) {
 	for n, g := range s.segments {
 		if n < number {
 			delete(s.segments, n)
-			g.file.retire() // was only read since the last sync
+			_ = g.file.retire() // was only read since the last sync
 		}
 	}
 }

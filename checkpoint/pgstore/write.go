@@ -88,7 +88,7 @@ func rollback(c *pgx.Conn, err error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), rollbackTime)
 	defer cancel()
 	if _, e := c.Exec(ctx, "ROLLBACK"); e != nil {
-		c.Close(ctx) // the server rolls back what has no client
+		_ = c.Close(ctx) // the server rolls back what has no client
 	}
 	return err
 }

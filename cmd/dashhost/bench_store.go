@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -233,7 +232,7 @@ func (b *bench) crowd(n int) (err error) {
 	for i := range beside {
 		beside[i] = func() error { return log.Append(body) }
 	}
-	name := fmt.Sprintf("appends of 1 KiB, %s of %d", strings.Replace(count(n, "process"), "processs", "processes", 1), threadsPerProcess)
+	name := fmt.Sprintf("appends of 1 KiB, %s of %d", processes(n), threadsPerProcess)
 	return b.add(&benchRow{Name: name, Unit: unitRate, Yardstick: "group commit"},
 		func() (x, y float64, err error) {
 			if x, err = sumOf(children); err != nil {
@@ -306,3 +305,10 @@ func (c *benchChild) rate() (float64, error) {
 
 // end lets the process go when it has done its part.
 func (c *benchChild) end() error { return errors.Join(c.in.Close(), c.cmd.Wait()) }
+
+func processes(n int) string {
+	if n == 1 {
+		return "1 process"
+	}
+	return fmt.Sprintf("%d processes", n)
+}

@@ -27,7 +27,11 @@ func TestPostgresStoreCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { p.Stop() })
+	t.Cleanup(func() {
+		if err := p.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
 	path := project(t, `
 version: 1
 input: {channel: text}

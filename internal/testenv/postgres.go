@@ -99,7 +99,8 @@ func postgresBin() (string, error) {
 
 // freePort finds a port that nobody has now.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var c net.ListenConfig
+	l, err := c.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
 	}
@@ -109,7 +110,7 @@ func freePort() (int, error) {
 
 // command runs one of the server's programs, as a user that is not root.
 func (p *Postgres) command(name string, args ...string) *exec.Cmd {
-	c := exec.Command(filepath.Join(p.bin, name), args...)
+	c := exec.CommandContext(context.Background(), filepath.Join(p.bin, name), args...)
 	c.Dir = "/" // the other user may not be able to read ours
 	c.SysProcAttr = p.user.attributes()
 	return c
