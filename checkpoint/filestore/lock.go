@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"github.com/dashhost/dashhost/checkpoint/driver"
 	"github.com/dashhost/dashhost/internal/vfs"
 )
@@ -72,12 +74,12 @@ func (l *flocks) open(path string) (err error) {
 		return nil
 	}
 	if l.door == nil {
-		if l.door, err = vfs.OpenLock(path+doorSuffix, false); err != nil {
+		if l.door, err = vfs.OpenLock(path + doorSuffix); err != nil {
 			l.door = nil
 			return err
 		}
 	}
-	if l.main, err = vfs.OpenLock(path, false); err != nil {
+	if l.main, err = vfs.OpenLock(path); err != nil {
 		l.main = nil
 	}
 	return err
@@ -88,10 +90,10 @@ func (l *flocks) try(path string) (bool, error) {
 	if err := l.open(path); err != nil {
 		return false, err
 	}
-	if ok, err := l.door.Try(false); err != nil || !ok {
+	if ok, err := l.door.Try(); err != nil || !ok {
 		return false, err
 	}
-	ok, err := l.main.Try(false)
+	ok, err := l.main.Try()
 	return ok, errors.Join(err, l.door.Unlock())
 }
 
@@ -147,29 +149,29 @@ func (l *flocks) close() error {
 	return err
 }
 
-func (l *flocks) hold(path string) (func() error, error) {
-	f, err := vfs.OpenLock(path, false)
+func (*flocks) hold(path string) (func() error, error) {
+	f := flock.New(path, flock.SetFlag(os.O_RDWR))
+	ok, err := f.TryLock()
 	if err != nil {
 		return nil, err
 	}
-	ok, err := f.Try(false)
-	if err == nil && !ok {
-		err = fmt.Errorf("%s: %w", path, driver.ErrBusy)
+	if !ok {
+		return nil, fmt.Errorf("%s: %w", path, driver.ErrBusy)
 	}
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f.Close, nil
+	return f.Unlock, nil
 }
 
 // held asks for a shared lock, so that two who ask at once do not take each other for the holder.
-func (l *flocks) held(path string) (bool, error) {
-	f, err := vfs.OpenLock(path, true)
+func (*flocks) held(path string) (bool, error) {
+	f := flock.New(path, flock.SetFlag(os.O_RDONLY))
+	ok, err := f.TryRLock()
 	if err != nil {
 		return false, err
 	}
-	ok, err := f.Try(true)
-	return !ok, errors.Join(err, f.Close())
+	if ok {
+		err = f.Unlock()
+	}
+	return !ok, err
 }
 
 const (

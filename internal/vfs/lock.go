@@ -9,22 +9,18 @@ import (
 // not to a goroutine: whoever has it, all of the process has it, so only one may ask at a time.
 type FileLock struct{ f *os.File }
 
-// OpenLock opens a file that is there, or makes one. Only for reading, one that is there can be asked about and locked shared.
-func OpenLock(name string, readOnly bool) (*FileLock, error) {
-	flag := os.O_RDWR | os.O_CREATE
-	if readOnly {
-		flag = os.O_RDONLY
-	}
-	f, err := os.OpenFile(name, flag, 0o600)
+// OpenLock opens a file that is there, or makes one.
+func OpenLock(name string) (*FileLock, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	return &FileLock{f}, nil
 }
 
-// Try takes the lock if it is free: alone, or together with others that share it. It does not wait.
-func (l *FileLock) Try(shared bool) (bool, error) {
-	err := l.control(func(fd uintptr) error { return lock(fd, shared, false) })
+// Try takes the lock if it is free. It does not wait.
+func (l *FileLock) Try() (bool, error) {
+	err := l.control(func(fd uintptr) error { return lock(fd, false) })
 	if errors.Is(err, errLocked) {
 		return false, nil
 	}
@@ -33,7 +29,7 @@ func (l *FileLock) Try(shared bool) (bool, error) {
 
 // Wait takes the lock alone, as soon as it is free.
 func (l *FileLock) Wait() error {
-	return l.control(func(fd uintptr) error { return lock(fd, false, true) })
+	return l.control(func(fd uintptr) error { return lock(fd, true) })
 }
 
 // Unlock gives it back.

@@ -8,11 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func lock(fd uintptr, shared, wait bool) error {
+func lock(fd uintptr, wait bool) error {
 	how := unix.LOCK_EX
-	if shared {
-		how = unix.LOCK_SH
-	}
 	if !wait {
 		how |= unix.LOCK_NB
 	}

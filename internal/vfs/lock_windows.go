@@ -7,11 +7,8 @@ import (
 )
 
 // The lock is on the first byte: nobody else can read or write that while somebody has it.
-func lock(fd uintptr, shared, wait bool) error {
-	var flags uint32
-	if !shared {
-		flags |= windows.LOCKFILE_EXCLUSIVE_LOCK
-	}
+func lock(fd uintptr, wait bool) error {
+	flags := uint32(windows.LOCKFILE_EXCLUSIVE_LOCK)
 	if !wait {
 		flags |= windows.LOCKFILE_FAIL_IMMEDIATELY
 	}
