@@ -98,7 +98,9 @@ func (s *Store) exportHistory(ctx context.Context, out *bufio.Writer, p *plan, h
 	if err != nil {
 		return err
 	}
-	out.Write(appendBegin(nil, h.thread))
+	if _, err := out.Write(appendBegin(nil, h.thread)); err != nil {
+		return err
+	}
 	d := newDigester()
 	for r, err := range s.history(ctx, h.thread, h.last) {
 		if err != nil {

@@ -136,8 +136,8 @@ func TestImportHostile(t *testing.T) {
 			}
 		}
 	}
-	refused(t, "something behind", text+"{}\n", int64(len(lines)+1), whole(1000))
-	refused(t, "a newer version", strings.Replace(text, `"version":1`, `"version":2`, 1), 1, nil)
+	_ = refused(t, "something behind", text+"{}\n", int64(len(lines)+1), whole(1000))
+	_ = refused(t, "a newer version", strings.Replace(text, `"version":1`, `"version":2`, 1), 1, nil)
 }
 
 // TestImportRules: records that were made up are refused although the digests fit.

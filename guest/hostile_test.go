@@ -171,7 +171,7 @@ func (h *hostile) ended(err error, deadline time.Duration) error {
 		limit.Got < limit.Max, limit.Field != "limits."+limit.Limit:
 		return fmt.Errorf("limit %+v: %w", *limit, err)
 	case errors.As(err, &start) != h.start:
-		return fmt.Errorf("in the start phase: %v, wanted %v: %v", !h.start, h.start, err)
+		return fmt.Errorf("in the start phase: %v, wanted %v: %w", !h.start, h.start, err)
 	}
 	return nil
 }

@@ -38,9 +38,9 @@ type store struct {
 	inc      uint64
 	opened   bool // Open has come to its end
 
-	life   sync.RWMutex // held for reading by every call, for writing by Close
-	closed bool         // guarded by life
-	ctx    context.Context
+	life   sync.RWMutex    // held for reading by every call, for writing by Close
+	closed bool            // guarded by life
+	ctx    context.Context //nolint:containedctx // of the whole life of what has it
 	stop   context.CancelFunc
 
 	qmu     sync.Mutex
