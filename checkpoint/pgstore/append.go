@@ -26,7 +26,7 @@ const (
 	maxAppend  = 512 << 20 // bytes: half of what a server takes in one message
 	batchBytes = 8 << 20   // a batch ends with the append that reaches it
 	batchCount = 512       // appends of a batch
-	inFlight   = 4         // batches of one handle that are on their way at once
+	inFlight   = 3         // batches of one handle that are on their way at once
 	recordCost = 256       // what a record takes beside its body
 )
 

@@ -113,7 +113,10 @@ CREATE FUNCTION {{schema}}.append(
 	r_namespace bytea[], r_id bytea[], r_parent bytea[], r_task bytea[], r_owner bytea[], r_attrs bytea[], r_time bigint[],
 	r_due bigint[], r_events bigint[], r_flags integer[], r_codec smallint[], r_size bigint[], r_sum bigint[], r_body bytea[],
 	staged bigint -- that many records of an import are in the temporary table staged
-) RETURNS bigint LANGUAGE plpgsql AS $$
+) RETURNS bigint LANGUAGE plpgsql
+	-- All is found by keys, whatever the arrays hold: planning again for each call costs more than the call.
+	SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET jit = off
+AS $$
 DECLARE
 	mark CONSTANT bigint := 4611686018427387904;
 	base bigint;
