@@ -13,6 +13,7 @@ import (
 
 	"github.com/dashhost/dashhost/checkpoint"
 	"github.com/dashhost/dashhost/checkpoint/driver"
+	"github.com/dashhost/dashhost/checkpoint/pgstore"
 	"github.com/dashhost/dashhost/internal/testenv"
 )
 
@@ -215,7 +216,7 @@ func TestPostgresKilledStore(t *testing.T) {
 		if err := p.Start(); err != nil {
 			t.Fatal(err)
 		}
-		if err := <-done; !errors.Is(err, checkpoint.ErrUnknown) && !errors.Is(err, checkpoint.ErrFenced) {
+		if err := <-done; !errors.Is(err, checkpoint.ErrUnknown) && !errors.Is(err, checkpoint.ErrFenced) && !errors.As(err, new(*pgstore.ConnectError)) {
 			t.Fatalf("the run ended with %v", err)
 		}
 		if err := c.Close(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -271,4 +272,38 @@ func TestPostgresTooManyConnections(t *testing.T) {
 	for _, c := range hogs[1:] {
 		c.Close(ctx)
 	}
+}
+
+// What the server refuses of one append is no fault of those that travel with it.
+func TestPostgresRefusesOne(t *testing.T) {
+	ctx := context.Background()
+	url := fresh(t)
+	d := opened(t, url)
+	defer d.Close()
+	admin := connect(t, server(t).URL())
+	schema := pgstore.SchemaOf(t, url)
+	for _, statement := range []string{
+		"CREATE FUNCTION %[1]s.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.thread = 'bad' THEN RAISE EXCEPTION 'no' USING ERRCODE = 'disk_full'; END IF; RETURN NEW; END $$",
+		"CREATE TRIGGER refuse BEFORE INSERT ON %[1]s.records FOR EACH ROW EXECUTE FUNCTION %[1]s.refuse()",
+	} {
+		if _, err := admin.Exec(ctx, fmt.Sprintf(statement, schema)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var wg sync.WaitGroup
+	for i := range 40 {
+		wg.Go(func() {
+			thread := fmt.Sprint("good", i)
+			if i%10 == 0 {
+				thread = "bad"
+			}
+			for n := range 5 {
+				_, err := d.Append(ctx, thread, driver.Expect{AnyEpoch: true}, []*driver.Record{{Kind: driver.KindCancel, Time: int64(n + 1)}})
+				if (thread == "bad") != errors.Is(err, driver.ErrFull) || thread != "bad" && err != nil {
+					t.Errorf("append to %s: %v", thread, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

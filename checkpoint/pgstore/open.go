@@ -38,10 +38,8 @@ type store struct {
 	inc      uint64
 	opened   bool // Open has come to its end
 
-	life   sync.RWMutex    // held for reading by every call, for writing by Close
-	closed bool            // guarded by life
-	ctx    context.Context //nolint:containedctx // of the whole life of what has it
-	stop   context.CancelFunc
+	life   sync.RWMutex // held for reading by every call, for writing by Close
+	closed bool         // guarded by life
 
 	qmu     sync.Mutex
 	queue   []*request
@@ -83,9 +81,7 @@ func Open(ctx context.Context, url string, o *Options) (driver.Driver, error) {
 	if s.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, s.classify(err)
 	}
-	s.ctx, s.stop = context.WithCancel(context.Background())
 	if err := s.prepare(ctx); err != nil {
-		s.stop()
 		s.pool.Close()
 		return nil, err
 	}
@@ -189,7 +185,6 @@ func (s *store) Close() error {
 	}
 	s.closed = true
 	err := s.endLeases()
-	s.stop()
 	s.pool.Close()
 	return err
 }

@@ -69,7 +69,7 @@ func (s *store) Register(ctx context.Context, text string) (driver.Owner, func()
 		return driver.Owner{}, nil, fmt.Errorf("owner: %w", err)
 	}
 	l.until = sent.Add(s.set.lease - s.set.lease/margin)
-	renewing, stop := context.WithCancel(s.ctx)
+	renewing, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	l.done.Go(func() { s.renew(renewing, l) })
 	s.mu.Lock()

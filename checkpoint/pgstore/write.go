@@ -19,9 +19,10 @@ import (
 const provisional = 1 << 62
 
 // write deals with a batch and sets err of each of its appends. Until the last flight of messages nothing can have been written,
-// so a lost connection or a deadlock only means to begin again.
+// so a lost connection or a deadlock only means to begin again. The contexts of the callers counted while they waited for their
+// turn; from here on time limits do.
 func (s *store) write(batch []*request) {
-	err := s.use(s.ctx, func(ctx context.Context, c *pgx.Conn) error {
+	err := s.use(context.Background(), func(ctx context.Context, c *pgx.Conn) error {
 		for {
 			err := s.transact(ctx, c, batch)
 			if err == nil || !retry(err) {
@@ -29,11 +30,16 @@ func (s *store) write(batch []*request) {
 			}
 		}
 	})
-	if err == nil {
-		return
-	}
-	for _, r := range batch {
-		r.err = err
+	switch {
+	case err == nil:
+	case len(batch) == 1 || errors.As(err, new(*ConnectError)):
+		for _, r := range batch {
+			r.err = err
+		}
+	default: // what the server refuses of one is no fault of the others
+		for _, r := range batch {
+			s.write([]*request{r})
+		}
 	}
 }
 
